@@ -1,9 +1,5 @@
-#include <cmocka.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-
 #include "base/base.h"
+#include "unit.h"
 
 static void test_address_parse_and_print(void **state)
 {

@@ -1,0 +1,68 @@
+/*
+ * Observed state: the mirror of the kernel that everything else reads.
+ *
+ * Filled by the netlink monitor; look-ups are by hash and never ask the kernel. Pointers returned
+ * here are borrowed and hold until the event loop runs again.
+ */
+#pragma once
+
+#include "netlink/netlink.h"
+
+struct observed;
+
+enum observed_change { OBSERVED_ADDED, OBSERVED_CHANGED, OBSERVED_REMOVED };
+
+/*
+ * Called after the mirror has changed. `before` is the object as it was (NULL when added), `after` as
+ * it is (NULL when removed); both are borrowed for the call. Handlers may not change the kernel.
+ */
+typedef void (*observed_handler_t)(enum object_kind kind, enum observed_change change,
+				   const union object *before, const union object *after,
+				   void *userdata);
+/* Called when the mirror is known to be true again: at the start and after each resynchronisation. */
+typedef void (*observed_synchronised_t)(bool first, void *userdata);
+
+int observed_new(struct observed **ret, sd_event *event, int receive_buffer);
+void observed_free(struct observed *observed);
+DEFINE_CLEANUP(struct observed *, observed_cleanup, observed_free)
+
+/* Handlers are called in the order in which they were added; all live as long as the mirror. */
+int observed_add_handler(struct observed *observed, observed_handler_t handler,
+			 observed_synchronised_t synchronised, void *userdata);
+
+/* See netlink_monitor_drain() and netlink_monitor_wait_synchronised(). */
+int observed_drain(struct observed *observed);
+int observed_wait_synchronised(struct observed *observed, usec_t timeout);
+bool observed_is_synchronised(const struct observed *observed);
+const struct netlink_monitor_statistics *observed_statistics(const struct observed *observed);
+
+const struct link *observed_link(const struct observed *observed, int index);
+const struct link *observed_link_by_name(const struct observed *observed, const char *name);
+const struct address *observed_address(const struct observed *observed, int link,
+				       const struct ip_prefix *prefix);
+/* The route that holds the place (table, destination, tos, metric, link) that `route` names; where
+ * `route->link` is 0 any link does. */
+const struct route *observed_route(const struct observed *observed, const struct route *route);
+
+/* Iteration over all objects of a kind: start with cursor NULL; returns NULL at the end. Links come
+ * in the order of their index, other kinds in no stated order. */
+const struct link *observed_next_link(const struct observed *observed, const struct link *cursor);
+const struct address *observed_next_address(const struct observed *observed,
+					    const struct address *cursor);
+const struct route *observed_next_route(const struct observed *observed,
+					const struct route *cursor);
+const struct rule *observed_next_rule(const struct observed *observed, const struct rule *cursor);
+const struct neighbour *observed_next_neighbour(const struct observed *observed,
+						const struct neighbour *cursor);
+size_t observed_count(const struct observed *observed, enum object_kind kind);
+
+/* Reads the statistics of all links anew, in one dump on `socket`. */
+int observed_refresh_statistics(struct observed *observed, struct netlink_socket *socket);
+
+/* What only ethtool tells; asked from the kernel at each call. Unknown members are "" and 0. */
+struct link_details {
+	char driver[32];
+	uint32_t speed; /* Mbit/s, 0 for unknown */
+	bool full_duplex;
+};
+int observed_link_details(const struct link *link, struct link_details *ret);

@@ -1,0 +1,133 @@
+/*
+ * netlink: how we speak with the kernel, on libmnl.
+ *
+ * Two ways, since the kernel works in two ways:
+ *
+ *  - A *request socket* asks for one thing and gets the answer in the same call. The kernel does the
+ *    work inside sendmsg() and has queued the answer when that returns, so waiting costs nothing; the
+ *    receive timeout is there only for a kernel that never answers. All changes go this way.
+ *
+ *  - A *monitor* follows rtnetlink's multicast groups on the event loop and keeps a mirror of the
+ *    kernel true: it dumps each kind of object once, passes on what changes afterwards, and when the
+ *    kernel says that something was lost (ENOBUFS, NLM_F_DUMP_INTR, a truncated datagram) it dumps
+ *    again, bounded and without blocking the loop.
+ *
+ * Parsers turn one message into one value of types.h. They are pure functions of their bytes: the
+ * kernel is trusted to be the kernel, but not to send only the attributes that we know.
+ */
+#pragma once
+
+#include <linux/netlink.h>
+#include <linux/rtnetlink.h>
+#include <systemd/sd-event.h>
+
+#include "base/base.h"
+#include "types.h"
+
+/* ---- request socket ---- */
+
+struct netlink_socket;
+
+/* `protocol` is NETLINK_ROUTE, NETLINK_SOCK_DIAG, ... Answers are waited for `timeout` at most. */
+int netlink_socket_new(struct netlink_socket **ret, int protocol, usec_t timeout);
+void netlink_socket_free(struct netlink_socket *socket);
+DEFINE_CLEANUP(struct netlink_socket *, netlink_socket_cleanup, netlink_socket_free)
+
+/*
+ * Sends one request (NLM_F_ACK and the sequence number are filled in) and waits for its answer.
+ * Returns 0 or the kernel's negative errno; -ETIMEDOUT when no answer came. What the kernel said in
+ * words (extended ack) is then in netlink_socket_words().
+ */
+int netlink_request(struct netlink_socket *socket, struct nlmsghdr *message);
+
+/* As netlink_request(), and passes each answering message to `receive` until it returns other than
+ * 0; dumps (NLM_F_DUMP) included. -EAGAIN when the kernel says that the dump was interrupted. */
+typedef int (*netlink_receive_t)(const struct nlmsghdr *message, void *userdata);
+int netlink_query(struct netlink_socket *socket, struct nlmsghdr *message,
+		  netlink_receive_t receive, void *userdata);
+
+/* The kernel's words on the last failed request, or ""; valid until the next request. */
+const char *netlink_socket_words(const struct netlink_socket *socket);
+
+/* ---- building rtnetlink requests; `buffer` holds at least NETLINK_MESSAGE_MAX bytes ---- */
+
+#define NETLINK_MESSAGE_MAX 1024
+
+/* What to set on a link; only the members whose bit is in `fields` count. */
+enum link_field {
+	LINK_FIELD_UP = 1 << 0,
+	LINK_FIELD_MTU = 1 << 1,
+	LINK_FIELD_MAC = 1 << 2,
+	LINK_FIELD_IGNORE_DEAD_ROUTES = 1 << 3, /* ipv4 ignore_routes_with_linkdown */
+	LINK_FIELD_PROMOTE_SECONDARIES = 1 << 4,
+};
+
+struct link_settings {
+	unsigned fields;
+	bool up;
+	uint32_t mtu; /* bytes */
+	struct hardware_address mac;
+	bool ignore_dead_routes;
+	bool promote_secondaries;
+};
+
+struct nlmsghdr *netlink_build_link_set(void *buffer, int index,
+					const struct link_settings *settings);
+struct nlmsghdr *netlink_build_address(void *buffer, bool add, const struct address *address);
+struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route);
+/* A dump of one kind; `index` other than 0 asks the kernel to filter by link where it can. */
+struct nlmsghdr *netlink_build_dump(void *buffer, enum object_kind kind, int index);
+struct nlmsghdr *netlink_build_link_get(void *buffer, int index);
+
+/* ---- parsing ---- */
+
+/*
+ * Parses an rtnetlink message into the object of `kind`. Returns 0; 1 when the message is of a kind
+ * or family that the mirror does not keep (not an error); -EBADMSG when it contradicts itself.
+ */
+int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union object *ret);
+
+/* ---- monitor ---- */
+
+struct netlink_monitor;
+
+struct netlink_monitor_handlers {
+	/* An object was announced, by a dump or by an event; `removed` for RTM_DEL*. */
+	void (*object)(enum object_kind kind, const union object *object, bool removed,
+		       void *userdata);
+	/* A dump of `kind` begins: whatever it does not name again until its end is gone. */
+	void (*dump_begins)(enum object_kind kind, void *userdata);
+	void (*dump_ends)(enum object_kind kind, void *userdata);
+	/* All kinds were dumped without loss: the mirror is true from here on. Called at the first
+	 * synchronisation and after each resynchronisation. */
+	void (*synchronised)(void *userdata);
+	/* Something was lost; a resynchronisation is under way. `reason` is a short phrase. */
+	void (*lost)(const char *reason, void *userdata);
+};
+
+struct netlink_monitor_statistics {
+	uint64_t messages;
+	uint64_t overruns;     /* ENOBUFS */
+	uint64_t interrupted;  /* NLM_F_DUMP_INTR */
+	uint64_t truncated;    /* datagrams that were larger than the buffer */
+	uint64_t malformed;    /* messages that did not parse */
+	uint64_t resynchronisations;
+};
+
+/*
+ * Opens the monitor and begins the first dumps. `handlers` is copied; `receive_buffer` is the socket
+ * buffer in bytes (0: the default). The event loop is borrowed.
+ */
+int netlink_monitor_new(struct netlink_monitor **ret, sd_event *event, int receive_buffer,
+			const struct netlink_monitor_handlers *handlers, void *userdata);
+void netlink_monitor_free(struct netlink_monitor *monitor);
+
+/* Reads what the kernel has queued, now, outside of the loop: after a change of ours its own
+ * announcement is already there. Returns 0, or 1 while a resynchronisation is still under way. */
+int netlink_monitor_drain(struct netlink_monitor *monitor);
+
+/* Drains until the first synchronisation is done, `timeout` at most: for the start of the daemon. */
+int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t timeout);
+
+const struct netlink_monitor_statistics *
+netlink_monitor_statistics(const struct netlink_monitor *monitor);

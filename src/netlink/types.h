@@ -1,0 +1,121 @@
+/*
+ * What the kernel has, as values: links, addresses, routes, rules, neighbours. None owns memory.
+ */
+#pragma once
+
+#include <net/if.h>
+
+#include "base/base.h"
+
+/* The mark of what we made: rtm_protocol of routes and IFA_PROTO of addresses. Values above 4 are
+ * free for daemons (rtnetlink.h); no other daemon in iproute2's rt_protos uses this one. */
+#define AIOSNET_PROTOCOL 161
+
+enum object_kind {
+	OBJECT_LINK,
+	OBJECT_ADDRESS,
+	OBJECT_ROUTE,
+	OBJECT_RULE,
+	OBJECT_NEIGHBOUR,
+	_OBJECT_KIND_MAX
+};
+
+enum link_kind {
+	LINK_ETHERNET,
+	LINK_LOOPBACK,
+	LINK_WIFI,
+	LINK_BRIDGE,
+	LINK_VETH,
+	LINK_TUN, /* tun and tap */
+	LINK_BOND,
+	LINK_VLAN,
+	LINK_WIREGUARD,
+	LINK_VIRTUAL, /* any other kind that the kernel made without hardware */
+	_LINK_KIND_MAX
+};
+
+struct link_statistics {
+	uint64_t receive_bytes, transmit_bytes;
+	uint64_t receive_packets, transmit_packets;
+	uint64_t receive_errors, transmit_errors;
+	uint64_t receive_dropped, transmit_dropped;
+};
+
+struct link {
+	int index;
+	char name[IFNAMSIZ];
+	char info_kind[16]; /* IFLA_INFO_KIND, "" for hardware */
+	enum link_kind kind;
+	uint16_t type;	/* ARPHRD_* */
+	uint32_t flags; /* IFF_* */
+	uint8_t operstate;
+	bool carrier; /* IFF_LOWER_UP while up, else IFLA_CARRIER */
+	uint32_t mtu, mtu_min, mtu_max; /* bytes; 0 for not stated */
+	uint32_t carrier_changes;
+	int master;   /* index, 0 for none */
+	int lower;    /* IFLA_LINK: index of the link below or of the peer, 0 for none */
+	int lower_namespace; /* IFLA_LINK_NETNSID, -1 when in our own */
+	struct hardware_address mac;
+	struct hardware_address permanent_mac;
+	struct link_statistics statistics;
+};
+
+struct address {
+	int link; /* index */
+	struct ip_prefix prefix;
+	struct ip_address peer;	     /* point to point, else unset */
+	struct ip_address broadcast; /* unset for none */
+	uint8_t scope;
+	uint8_t protocol;   /* IFA_PROTO, 0 for none */
+	uint32_t flags;	    /* IFA_F_* */
+	uint32_t metric;    /* of the prefix route, 0 for the kernel's default */
+	uint32_t preferred; /* seconds from `when`, UINT32_MAX for ever */
+	uint32_t valid;
+};
+
+struct route {
+	struct ip_prefix destination;
+	struct ip_address gateway; /* unset for on-link */
+	struct ip_address source;  /* preferred source, unset for none */
+	int link;		   /* index, 0 for none or multipath */
+	uint32_t table;
+	uint32_t metric;
+	uint8_t protocol; /* RTPROT_* */
+	uint8_t scope;
+	uint8_t type; /* RTN_* */
+	uint8_t tos;
+	uint32_t flags; /* RTNH_F_* and RTM_F_* */
+	uint32_t mtu;	/* bytes, 0 for the link's */
+	uint8_t nexthops; /* more than 1 for multipath; gateway and link are the first one's */
+};
+
+struct rule {
+	uint8_t family;
+	uint8_t action; /* FR_ACT_* */
+	uint8_t protocol;
+	uint32_t priority;
+	uint32_t table;
+	uint32_t mark, mask;
+	bool invert;
+	struct ip_prefix source, destination;
+	char input[IFNAMSIZ], output[IFNAMSIZ];
+};
+
+struct neighbour {
+	int link; /* index */
+	struct ip_address address;
+	struct hardware_address mac;
+	uint16_t state; /* NUD_* */
+	uint8_t flags;	/* NTF_* */
+};
+
+union object {
+	struct link link;
+	struct address address;
+	struct route route;
+	struct rule rule;
+	struct neighbour neighbour;
+};
+
+const char *object_kind_text(enum object_kind kind); /* "link", "address", ... */
+const char *link_kind_text(enum link_kind kind);     /* "ethernet", "wifi", ... */
