@@ -1,0 +1,89 @@
+/*
+ * Resources: the typed things that intent is made of.
+ *
+ * A resource type is one table of functions. It says how a specification is read from and written to
+ * JSON, what the kernel has of it, whether that is what is wanted, and how to make it so. Dry run,
+ * rollback, undo, expiry, crash recovery and provenance follow from these few functions and are
+ * written once, in this room.
+ *
+ * A specification is a plain struct without pointers, `spec_size` bytes: copying is assignment.
+ */
+#pragma once
+
+#include <uthash.h>
+
+#include "base/base.h"
+
+struct core;
+
+#define RESOURCE_KEY_MAX    160
+#define PROVENANCE_TEXT_MAX 128
+
+/* Who wanted it, and why. */
+struct provenance {
+	char owner[PROVENANCE_TEXT_MAX];  /* "uid:1000", "agent:...", "dhcp", "boot" */
+	char reason[PROVENANCE_TEXT_MAX]; /* in the words of who asked, or of the daemon */
+	char goal[PROVENANCE_TEXT_MAX];	  /* id of the goal that it serves, or "" */
+};
+
+struct resource_type {
+	const char *name;  /* "address" */
+	unsigned order;	   /* lower is made first and removed last */
+	size_t spec_size;  /* bytes */
+	bool restores;	   /* when released, the state before intent took it comes back; else: gone */
+
+	/* The specification of JSON; errors name the member. It need not be possible here and now. */
+	int (*parse)(const json_t *object, void *ret_spec, struct error *error);
+	/* JSON of the specification, or NULL when memory is exhausted. */
+	json_t *(*print)(const void *spec);
+	/* The identity within the type, such as "eth0/192.0.2.7/24". */
+	void (*key)(const void *spec, char buffer[RESOURCE_KEY_MAX]);
+	/* May this be asked for here and now? Called before anything changes. Optional. */
+	int (*validate)(struct core *core, const void *spec, struct error *error);
+	/*
+	 * What there is of the resource of `wanted`'s identity: 1 and `ret_spec` filled; 0 when there
+	 * is none; -ENODEV when it cannot be yet (its link is missing: it waits).
+	 */
+	int (*observe)(struct core *core, const void *wanted, void *ret_spec);
+	/* Does what is observed satisfy what is wanted? */
+	bool (*satisfied)(const void *wanted, const void *observed);
+	/*
+	 * Makes it so: from `before` (NULL: there is none) to `after` (NULL: remove). Idempotent, so
+	 * that an inverse may be applied to a step that never happened: what is already so is no
+	 * error.
+	 */
+	int (*apply)(struct core *core, const void *before, const void *after,
+		     struct error *error);
+};
+
+/* One resource of intent. Owned by the intent that holds it. */
+struct resource {
+	const struct resource_type *type;
+	struct provenance provenance;
+	char parent[RESOURCE_KEY_MAX + 16]; /* "type/key" of the resource it derives from, or "" */
+	usec_t created; /* realtime */
+	usec_t expires; /* realtime, or USEC_INFINITY */
+	uint64_t transaction; /* that put it there last */
+	void *baseline; /* specification before intent took it, or NULL for none (type->restores) */
+	char *id; /* "type/key" */
+	UT_hash_handle hh;
+	/* What hinders it, for people: "" when it stands. Not stored. */
+	char trouble[160];
+	usec_t retry_at;  /* boottime of the next attempt, 0 for none */
+	unsigned attempts;
+	_Alignas(max_align_t) unsigned char spec[];
+};
+
+/* "type/key" of a specification. `buffer` of RESOURCE_KEY_MAX + 16 bytes; returned. */
+const char *resource_id(const struct resource_type *type, const void *spec, char *buffer);
+
+struct resource *resource_new(const struct resource_type *type, const void *spec);
+struct resource *resource_copy(const struct resource *resource);
+void resource_free(struct resource *resource);
+DEFINE_CLEANUP(struct resource *, resource_cleanup, resource_free)
+
+/* The whole resource as JSON (id, type, spec, owner, reason, goal, created, expires, parent,
+ * transaction), or NULL; and the other way round, of the types that `core` knows. */
+json_t *resource_to_json(const struct resource *resource);
+int resource_from_json(struct core *core, const json_t *object, struct resource **ret,
+		       struct error *error);

@@ -1,0 +1,23 @@
+/*
+ * The database under intent, journal and history: one SQLite file, in WAL mode.
+ *
+ * What fsync waits for. A killed process loses nothing that was committed, because the pages are
+ * already the kernel's: so the journal entry before a change is written without fsync. A power cut
+ * takes the kernel's network state with it, so a journal entry that it also takes is not missed. Only
+ * the commit of a change that somebody asked for is flushed to the disk, before the answer.
+ */
+#pragma once
+
+#include "resource.h"
+
+struct store;
+
+int store_open(struct store **ret, const char *directory, struct error *error);
+void store_close(struct store *store);
+DEFINE_CLEANUP(struct store *, store_cleanup, store_close)
+
+/* Small values of rooms, by kind and key: leases, the last boot. `ret` is NULL-able; -ENOENT when
+ * there is none. Values are JSON objects of at most 64 kB. */
+int store_get(struct store *store, const char *kind, const char *key, json_t **ret);
+int store_put(struct store *store, const char *kind, const char *key, const json_t *value);
+int store_delete(struct store *store, const char *kind, const char *key);

@@ -1,0 +1,90 @@
+/*
+ * Transactions: the only way in which anything changes.
+ *
+ * A caller collects what it wants in a proposal: resources to be there, resources to be gone. The
+ * transaction computes the new intent, asks each type whether that is possible, checks the guard
+ * rails, plans the steps with their inverses, writes them to the journal, applies them, reads the
+ * kernel back, and commits; or undoes every step and says why. One runs at a time, to its end.
+ *
+ * Crash safety: the journal holds the whole plan before the first step. A plan without its commit is
+ * undone at the next start, by the inverses of all its steps in reverse order; they are idempotent,
+ * so it does not matter how far it got.
+ */
+#pragma once
+
+#include "resource.h"
+
+struct edit {
+	const struct resource_type *type;
+	bool remove;
+	char id[RESOURCE_KEY_MAX + 16];
+	void *spec; /* owned; NULL when removing */
+	struct edit *next;
+};
+
+struct proposal {
+	struct provenance provenance;
+	char tool[64];		  /* what asked: "net.configure", "dhcp", "boot", "drift" */
+	char parent[RESOURCE_KEY_MAX + 16]; /* of all resources that it puts, or "" */
+	usec_t expires;		  /* realtime, USEC_INFINITY for never */
+	usec_t confirm_within;	  /* rolled back unless confirmed; 0 for not asked */
+	bool administrator;	  /* may pass guard rails that only an administrator may */
+	bool durable;		  /* the answer waits until a power cut cannot take it back */
+	struct edit *edits, **tail;
+};
+
+void proposal_init(struct proposal *proposal, const char *tool);
+void proposal_clear(struct proposal *proposal);
+#define _cleanup_proposal_ _cleanup_(proposal_clear)
+
+/* Wants the resource of `spec` (copied) to be there, or the resource `id` ("type/key") to be gone.
+ * 0 or -ENOMEM. */
+int proposal_put(struct proposal *proposal, const struct resource_type *type, const void *spec);
+int proposal_remove(struct proposal *proposal, const struct resource_type *type, const char *id);
+
+enum transaction_state {
+	TRANSACTION_UNCHANGED,	 /* everything was so already: nothing written, no number */
+	TRANSACTION_PLANNED,	 /* dry run */
+	TRANSACTION_COMMITTED,
+	TRANSACTION_PENDING,	 /* committed, rolled back at its deadline unless confirmed */
+	TRANSACTION_ROLLED_BACK,
+	TRANSACTION_UNDONE,	 /* was committed, undone by a later one */
+	_TRANSACTION_STATE_MAX
+};
+
+const char *transaction_state_text(enum transaction_state state);
+
+struct outcome {
+	enum transaction_state state;
+	uint64_t transaction; /* number in history, 0 for none */
+	json_t *steps;	      /* array of {action, resource, before, after}; owned */
+	json_t *waiting;      /* array of {resource, why}: what cannot be yet; owned */
+	usec_t deadline;      /* realtime, of a pending one */
+};
+
+void outcome_clear(struct outcome *outcome);
+#define _cleanup_outcome_ _cleanup_(outcome_clear)
+
+/* Runs the proposal; `dry_run` stops after planning. 0, or a negative errno with `error` filled and
+ * everything as it was before. `ret` may be NULL. */
+int transaction_run(struct core *core, const struct proposal *proposal, bool dry_run,
+		    struct outcome *ret, struct error *error);
+
+/* Makes a pending transaction stay. */
+int transaction_confirm(struct core *core, uint64_t number, struct error *error);
+
+/* Undoes a transaction: each resource that it changed becomes what it was before. Refused with
+ * tx.not_undoable when a later transaction changed one of them. */
+int transaction_undo(struct core *core, uint64_t number, const struct provenance *provenance,
+		     bool dry_run, struct outcome *ret, struct error *error);
+
+/* The newest `limit` transactions before number `before` (0: the newest of all), newest first, as a
+ * JSON array. With `changes`, each with its resources before and after. */
+int transaction_history(struct core *core, uint64_t before, unsigned limit, bool changes,
+			json_t **ret, struct error *error);
+
+/*
+ * Makes the kernel what intent says, as a transaction of the daemon's own when anything differs.
+ * `why` is the reason that history shows. Returns the number of steps, or a negative errno.
+ */
+int transaction_converge(struct core *core, const char *why, struct error *error);

@@ -1,0 +1,81 @@
+/*
+ * link: the interfaces of this host, their addresses and their routes.
+ *
+ * Holds the resource types `link`, `address` and `route`, decides which interfaces are ours to
+ * configure, and configures them as they appear: at boot and whenever one is plugged in. An interface
+ * that somebody else made (a container's veth, docker0, a virtual machine's tap) is left alone unless
+ * intent names it.
+ */
+#pragma once
+
+#include "core/core.h"
+
+/* ---- type "link": key NAME ---- */
+
+struct link_spec {
+	char name[IFNAMSIZ];
+	struct link_settings settings;
+};
+
+/* ---- type "address": key LINK/ADDRESS/LENGTH ---- */
+
+struct address_spec {
+	char link[IFNAMSIZ];
+	struct ip_prefix prefix;
+	struct ip_address broadcast; /* unset: none */
+	uint32_t metric;	     /* of the prefix route, 0: the kernel's default */
+	usec_t valid_until;	     /* boottime, USEC_INFINITY for ever */
+};
+
+/* ---- type "route": key TABLE/DESTINATION/METRIC, for IPv6 also /LINK ---- */
+
+struct route_spec {
+	char link[IFNAMSIZ]; /* "" for blackhole and unreachable */
+	struct ip_prefix destination;
+	struct ip_address gateway; /* unset: on-link */
+	struct ip_address source;  /* preferred source, unset: the kernel chooses */
+	uint32_t table;		   /* 254 is main */
+	uint32_t metric;
+	uint32_t mtu; /* bytes, 0: the link's */
+	uint8_t type; /* RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT */
+	bool onlink;  /* the gateway is reached though no prefix has it */
+};
+
+extern const struct resource_type link_type;
+extern const struct resource_type address_type;
+extern const struct resource_type route_type;
+
+/* ---- which links are ours ---- */
+
+enum link_ownership {
+	LINK_OURS,    /* configured by us */
+	LINK_FOREIGN, /* somebody else's: left alone */
+	LINK_IGNORED, /* loopback */
+};
+
+/* Whose the link is, and why, in words ("a bridge that docker made"); `ret_why` may be NULL, the text
+ * is a constant. A link that intent names is ours. */
+enum link_ownership link_ownership(const struct core *core, const struct link *link,
+				   const char **ret_why);
+
+/* ---- the manager ---- */
+
+struct link_manager;
+
+struct link_manager_config {
+	bool configure_new; /* configure links of ours that intent does not name, by DHCP */
+};
+
+/* Registers the types; begins to watch links with core_start(). */
+int link_manager_new(struct link_manager **ret, struct core *core,
+		     const struct link_manager_config *config);
+void link_manager_free(struct link_manager *manager);
+DEFINE_CLEANUP(struct link_manager *, link_manager_cleanup, link_manager_free)
+
+/* Boot detection: configures every link of ours that intent does not name yet. Called once after
+ * core_start(). */
+int link_manager_start(struct link_manager *manager, struct error *error);
+
+/* The metric for a new uplink on `link`: a base by kind (ethernet before wifi before others), and
+ * within the kind the lowest one that no other uplink has. A link that has one keeps it. */
+uint32_t link_uplink_metric(const struct core *core, const char *link);

@@ -1,0 +1,42 @@
+/*
+ * online: whether packets come back.
+ *
+ * Probes (echo, TCP connect, name look-up; each with sockets of its own, none blocks) and the
+ * verifier that uses them: after the network was configured, and whenever it changed, it asks
+ * whether this host reaches the outside, and reports.
+ */
+#pragma once
+
+#include "core/core.h"
+#include "lookup.h"
+#include "ping.h"
+
+struct online_config {
+	struct ip_address ping_target; /* 1.1.1.1 */
+	char lookup_name[256];	       /* api.anthropic.com */
+};
+
+enum online_state { ONLINE_UNKNOWN, ONLINE_NO, ONLINE_PARTIAL, ONLINE_YES };
+
+struct online_report {
+	enum online_state state;
+	bool ping_ok, lookup_ok;
+	usec_t ping_time, lookup_time; /* how long it took */
+	usec_t since;		       /* realtime of the last change of state */
+	usec_t first_online;	       /* boottime when it was first ONLINE_YES, 0 for not yet */
+	char detail[160];	       /* what is wrong, one sentence, or "" */
+};
+
+struct online_service;
+
+/* Watches the core's events and state: a new default route or resolver starts a verification at
+ * once; while not online it repeats with back-off (0.2 s to 30 s), while online every 60 s. */
+int online_service_new(struct online_service **ret, struct core *core,
+		       const struct online_config *config,
+		       unsigned (*servers)(void *userdata, struct ip_address *ret, unsigned max),
+		       void *userdata);
+void online_service_free(struct online_service *service);
+DEFINE_CLEANUP(struct online_service *, online_service_cleanup, online_service_free)
+
+const struct online_report *online_service_report(const struct online_service *service);
+const char *online_state_text(enum online_state state);
