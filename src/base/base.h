@@ -13,3 +13,4 @@
 #include "json.h"
 #include "log.h"
 #include "macro.h"
+#include "text.h"

@@ -30,7 +30,6 @@ struct resource_type {
 	const char *name;  /* "address" */
 	unsigned order;	   /* lower is made first and removed last */
 	size_t spec_size;  /* bytes */
-	bool restores;	   /* when released, the state before intent took it comes back; else: gone */
 
 	/* The specification of JSON; errors name the member. It need not be possible here and now. */
 	int (*parse)(const json_t *object, void *ret_spec, struct error *error);
@@ -48,6 +47,11 @@ struct resource_type {
 	/* Does what is observed satisfy what is wanted? */
 	bool (*satisfied)(const void *wanted, const void *observed);
 	/*
+	 * Optional: when released, the former state comes back, instead of nothing. Adds to `wanted` what `previous` set and `wanted` does not, as it
+	 * was in `baseline`. When the resource is released, `wanted` comes zeroed.
+	 */
+	void (*restore)(const void *previous, const void *baseline, void *wanted);
+	/*
 	 * Makes it so: from `before` (NULL: there is none) to `after` (NULL: remove). Idempotent, so
 	 * that an inverse may be applied to a step that never happened: what is already so is no
 	 * error.
@@ -64,7 +68,7 @@ struct resource {
 	usec_t created; /* realtime */
 	usec_t expires; /* realtime, or USEC_INFINITY */
 	uint64_t transaction; /* that put it there last */
-	void *baseline; /* specification before intent took it, or NULL for none (type->restores) */
+	void *baseline; /* observed before intent took it; only of types that restore, else NULL */
 	char *id; /* "type/key" */
 	UT_hash_handle hh;
 	/* What hinders it, for people: "" when it stands. Not stored. */

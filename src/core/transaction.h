@@ -15,10 +15,9 @@
 #include "resource.h"
 
 struct edit {
-	const struct resource_type *type;
-	bool remove;
 	char id[RESOURCE_KEY_MAX + 16];
-	void *spec; /* owned; NULL when removing */
+	struct resource *resource; /* owned; NULL when the resource is to be gone */
+	bool restored; /* keeps its own provenance, parent and expiry instead of the proposal's */
 	struct edit *next;
 };
 
@@ -28,6 +27,7 @@ struct proposal {
 	char parent[RESOURCE_KEY_MAX + 16]; /* of all resources that it puts, or "" */
 	usec_t expires;		  /* realtime, USEC_INFINITY for never */
 	usec_t confirm_within;	  /* rolled back unless confirmed; 0 for not asked */
+	bool replaces_children;	  /* what else derives from `parent` and is not put is to be gone */
 	bool administrator;	  /* may pass guard rails that only an administrator may */
 	bool durable;		  /* the answer waits until a power cut cannot take it back */
 	struct edit *edits, **tail;
@@ -40,7 +40,9 @@ void proposal_clear(struct proposal *proposal);
 /* Wants the resource of `spec` (copied) to be there, or the resource `id` ("type/key") to be gone.
  * 0 or -ENOMEM. */
 int proposal_put(struct proposal *proposal, const struct resource_type *type, const void *spec);
-int proposal_remove(struct proposal *proposal, const struct resource_type *type, const char *id);
+int proposal_remove(struct proposal *proposal, const char *id);
+/* Wants `resource` (taken, also on failure) back as it was, with its own provenance. */
+int proposal_restore(struct proposal *proposal, struct resource *resource);
 
 enum transaction_state {
 	TRANSACTION_UNCHANGED,	 /* everything was so already: nothing written, no number */

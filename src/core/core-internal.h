@@ -1,0 +1,91 @@
+/* What the files of this room share, and no other room sees. */
+#pragma once
+
+#include "core.h"
+#include "journal.h"
+
+#define TYPES_MAX	   32
+#define GUARDS_MAX	   16
+#define EVENT_HANDLERS_MAX 16
+
+struct core {
+	sd_event *event;
+	struct observed *observed;
+	struct netlink_socket *netlink;
+	struct store *store;
+	char *state_directory;
+
+	struct {
+		const struct resource_type *type;
+		void *userdata;
+	} types[TYPES_MAX];
+	unsigned types_count;
+
+	struct guard_rail guards[GUARDS_MAX];
+	unsigned guards_count;
+
+	struct resource *intent; /* by id */
+
+	struct event_record events[EVENT_KEPT]; /* sequence n stands at n % EVENT_KEPT */
+	uint64_t events_last;
+	struct {
+		event_handler_t handler;
+		void *userdata;
+	} event_handlers[EVENT_HANDLERS_MAX];
+	unsigned event_handlers_count;
+
+	bool started;
+	bool same_boot;
+	bool in_transaction; /* what the mirror announces now is of our own doing */
+
+	sd_event_source *convergence; /* deferred look at what waits, fails or drifted */
+	char convergence_why[96];
+	sd_event_source *deadlines; /* next expiry or unconfirmed change */
+};
+
+/* One resource's change from what intent says to what it shall say. */
+struct change {
+	char id[RESOURCE_KEY_MAX + 16];
+	const struct resource *before; /* of intent, borrowed; NULL: new */
+	struct resource *after;	       /* owned until the commit; NULL: to be gone */
+};
+
+struct plan {
+	struct core *core;
+	struct change *changes;
+	size_t changes_count;
+	struct step *steps; /* in the order of application */
+	size_t steps_count;
+	json_t *waiting; /* array of {resource, why} */
+};
+
+/* plan.c */
+int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
+	       struct error *error);
+void plan_clear(struct plan *plan);
+json_t *plan_steps_to_json(const struct plan *plan);
+json_t *plan_changes_to_json(const struct plan *plan);
+/* The steps of plan_steps_to_json(), read back; steps_free() frees them. */
+int steps_from_json(struct core *core, const json_t *array, struct step **ret, size_t *ret_count,
+		    struct error *error);
+void steps_free(struct step *steps, size_t count);
+
+/* guard.c */
+int guard_check(struct core *core, const struct plan *plan, bool administrator,
+		struct error *error);
+
+/* converge.c */
+int convergence_watch(struct core *core);
+
+/* deadlines.c */
+int deadlines_arm(struct core *core);
+/* Takes back and expires what is overdue now, and arms the timer for the rest. */
+int deadlines_meet(struct core *core);
+
+/* recovery.c */
+int recovery_run(struct core *core, struct error *error);
+
+/* transaction.c: undoes transaction `number` as far as nothing later changed the same resources. */
+int transaction_withdraw(struct core *core, uint64_t number, const char *why, struct error *error);
+/* Puts the resources of a committed plan into intent, and takes those that are gone out of it. */
+void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction);

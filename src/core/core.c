@@ -1,0 +1,241 @@
+#include "core.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "core-internal.h"
+
+#define REQUEST_TIMEOUT (2 * USEC_PER_SEC)
+#define HISTORY_KEPT	10000
+
+/* Makes the directory (not its parents) and keeps others out of it. */
+static int directory_make(const char *path, struct error *error)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_set(error, ERROR_STORE_FAILED, NULL,
+				 "cannot make the state directory %s: %s", path, strerror(errno));
+	return 0;
+}
+
+int core_new(struct core **ret, sd_event *event, const struct core_config *config,
+	     struct error *error)
+{
+	_cleanup_(core_cleanup) struct core *core = calloc(1, sizeof(*core));
+	int r;
+
+	if (!core)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot start");
+	core->event = sd_event_ref(event);
+	core->state_directory = strdup(config->state_directory);
+	if (!core->state_directory)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot start");
+
+	r = observed_new(&core->observed, event, config->receive_buffer);
+	if (r >= 0)
+		r = netlink_socket_new(&core->netlink, NETLINK_ROUTE, REQUEST_TIMEOUT);
+	if (r < 0)
+		return error_set(error, ERROR_KERNEL_REFUSED, NULL, "cannot open netlink: %s",
+				 strerror(-r));
+	r = directory_make(core->state_directory, error);
+	if (r < 0)
+		return r;
+	r = store_open(&core->store, core->state_directory, error);
+	if (r < 0)
+		return r;
+	r = convergence_watch(core);
+	if (r < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot start");
+	*ret = TAKE_PTR(core);
+	return 0;
+}
+
+void core_free(struct core *core)
+{
+	struct resource *resource, *next;
+
+	sd_event_source_disable_unref(core->convergence);
+	sd_event_source_disable_unref(core->deadlines);
+	HASH_ITER(hh, core->intent, resource, next)
+	{
+		HASH_DEL(core->intent, resource);
+		resource_free(resource);
+	}
+	for (unsigned i = 0; i < EVENT_KEPT; i++)
+		json_decref(core->events[i].data);
+	if (core->store)
+		store_close(core->store);
+	if (core->netlink)
+		netlink_socket_free(core->netlink);
+	if (core->observed)
+		observed_free(core->observed);
+	free(core->state_directory);
+	sd_event_unref(core->event);
+	free(core);
+}
+
+int core_register_type(struct core *core, const struct resource_type *type, void *userdata)
+{
+	if (core->types_count == TYPES_MAX)
+		return -ENOMEM;
+	core->types[core->types_count].type = type;
+	core->types[core->types_count++].userdata = userdata;
+	return 0;
+}
+
+const struct resource_type *core_type(const struct core *core, const char *name)
+{
+	for (unsigned i = 0; i < core->types_count; i++)
+		if (strcmp(core->types[i].type->name, name) == 0)
+			return core->types[i].type;
+	return NULL;
+}
+
+void *core_type_userdata(const struct core *core, const struct resource_type *type)
+{
+	for (unsigned i = 0; i < core->types_count; i++)
+		if (core->types[i].type == type)
+			return core->types[i].userdata;
+	return NULL;
+}
+
+static int intent_load_row(json_t *row, void *userdata)
+{
+	struct core *core = userdata;
+	struct resource *resource;
+	struct error error;
+
+	/* One resource that does not read must not keep the others from the network. */
+	if (resource_from_json(core, row, &resource, &error) < 0) {
+		core_publish(core, "intent.unreadable", json_incref(row), "%s: %s",
+			     json_member_text(row, "id") ?: "a resource", error.message);
+		return 0;
+	}
+	HASH_ADD_KEYPTR(hh, core->intent, resource->id, strlen(resource->id), resource);
+	return 0;
+}
+
+/* The boot and the network namespace that this is, as one text. */
+static int boot_identity(char *buffer, size_t size)
+{
+	_cleanup_(cleanup_close) int fd =
+		open("/proc/sys/kernel/random/boot_id", O_RDONLY | O_CLOEXEC);
+	char boot[37] = "";
+	struct stat namespace;
+
+	if (fd < 0 || read(fd, boot, 36) != 36 || stat("/proc/self/ns/net", &namespace) < 0)
+		return -errno;
+	snprintf(buffer, size, "%s/%llu/%llu", boot, (unsigned long long)namespace.st_dev,
+		 (unsigned long long)namespace.st_ino);
+	return 0;
+}
+
+static int boot_recognise(struct core *core, char *identity, size_t size, struct error *error)
+{
+	_cleanup_json_ json_t *last = NULL;
+	int r = boot_identity(identity, size);
+
+	if (r < 0)
+		return error_set(error, ERROR_INTERNAL, NULL, "cannot tell which boot this is: %s",
+				 strerror(-r));
+	r = store_get(core->store, "core", "boot", &last);
+	if (r < 0 && r != -ENOENT && r != -EUCLEAN)
+		return error_set(error, ERROR_STORE_FAILED, NULL, "cannot read the last boot");
+	core->same_boot = strcmp(json_member_text(last, "identity") ?: "", identity) == 0;
+	return 0;
+}
+
+/* What another boot had derived is gone with its kernel; only then is this boot recorded. */
+static int boot_record(struct core *core, const char *identity, struct error *error)
+{
+	_cleanup_json_ json_t *now = NULL;
+	int r;
+
+	if (core->same_boot)
+		return 0;
+	r = journal_forget_derived(core->store, error);
+	if (r < 0)
+		return r;
+	now = json_pack("{s:s}", "identity", identity);
+	if (!now || store_put(core->store, "core", "boot", now) < 0)
+		return error_set(error, ERROR_STORE_FAILED, NULL, "cannot record this boot");
+	return 0;
+}
+
+int core_start(struct core *core, struct error *error)
+{
+	char identity[96];
+	int r = observed_wait_synchronised(core->observed, 5 * USEC_PER_SEC);
+
+	if (r < 0)
+		return error_set(error, ERROR_KERNEL_REFUSED, NULL,
+				 "cannot read the kernel's state: %s", strerror(-r));
+	r = boot_recognise(core, identity, sizeof(identity), error);
+	if (r >= 0)
+		r = recovery_run(core, error);
+	if (r >= 0)
+		r = boot_record(core, identity, error);
+	if (r >= 0)
+		r = journal_each_resource(core->store, intent_load_row, core, error);
+	if (r >= 0)
+		r = journal_prune(core->store, HISTORY_KEPT, error);
+	if (r < 0)
+		return r;
+
+	core->started = true;
+	r = deadlines_meet(core);
+	if (r < 0)
+		return error_set(error, ERROR_INTERNAL, NULL, "cannot set deadlines: %s",
+				 strerror(-r));
+	r = transaction_converge(core, "the daemon started", error);
+	return r < 0 ? r : 0;
+}
+
+bool core_same_boot(const struct core *core)
+{
+	return core->same_boot;
+}
+
+sd_event *core_event(const struct core *core)
+{
+	return core->event;
+}
+
+struct observed *core_observed(const struct core *core)
+{
+	return core->observed;
+}
+
+struct netlink_socket *core_netlink(const struct core *core)
+{
+	return core->netlink;
+}
+
+struct store *core_store(const struct core *core)
+{
+	return core->store;
+}
+
+const char *core_state_directory(const struct core *core)
+{
+	return core->state_directory;
+}
+
+const struct resource *core_resource(const struct core *core, const char *id)
+{
+	struct resource *resource;
+
+	HASH_FIND_STR(core->intent, id, resource);
+	return resource;
+}
+
+const struct resource *core_next_resource(const struct core *core, const struct resource *cursor)
+{
+	return cursor ? cursor->hh.next : core->intent;
+}
+
+size_t core_resource_count(const struct core *core)
+{
+	return HASH_COUNT(core->intent);
+}

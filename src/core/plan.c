@@ -1,0 +1,417 @@
+/*
+ * From a proposal to a plan: which resources of intent change, and which steps make the kernel so.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "core-internal.h"
+
+static struct change *change_find(struct plan *plan, const char *id)
+{
+	for (size_t i = 0; i < plan->changes_count; i++)
+		if (strcmp(plan->changes[i].id, id) == 0)
+			return &plan->changes[i];
+	return NULL;
+}
+
+/* The change of resource `id`, made when there is none yet. */
+static struct change *change_of(struct plan *plan, const char *id)
+{
+	struct change *change = change_find(plan, id), *grown;
+
+	if (change)
+		return change;
+	grown = realloc(plan->changes, (plan->changes_count + 1) * sizeof(*grown));
+	if (!grown)
+		return NULL;
+	plan->changes = grown;
+	change = &grown[plan->changes_count++];
+	*change = (struct change){.before = core_resource(plan->core, id)};
+	text_copy(change->id, sizeof(change->id), id);
+	return change;
+}
+
+static int change_put(struct plan *plan, const struct proposal *proposal, const struct edit *edit)
+{
+	struct change *change = change_of(plan, edit->id);
+	struct resource *after = NULL;
+
+	if (!change)
+		return -ENOMEM;
+	if (edit->resource) {
+		after = resource_copy(edit->resource);
+		if (!after)
+			return -ENOMEM;
+	}
+	if (after && !edit->restored) {
+		after->provenance = proposal->provenance;
+		after->expires = proposal->expires;
+		memcpy(after->parent, proposal->parent, sizeof(after->parent));
+		if (change->before)
+			after->created = change->before->created;
+	}
+	if (change->after)
+		resource_free(change->after);
+	change->after = after;
+	return 0;
+}
+
+/* Is the child to go: because its parent goes, or because its parent no longer names it? */
+static bool child_is_orphaned(struct plan *plan, const struct proposal *proposal,
+			      const struct resource *child)
+{
+	const struct change *parent = change_find(plan, child->parent);
+
+	return (parent && !parent->after) ||
+	       (proposal->replaces_children && strcmp(child->parent, proposal->parent) == 0);
+}
+
+static int changes_cascade(struct plan *plan, const struct proposal *proposal)
+{
+	size_t known;
+
+	do {
+		const struct resource *child = NULL;
+
+		known = plan->changes_count;
+		while ((child = core_next_resource(plan->core, child)))
+			if (child->parent[0] && !change_find(plan, child->id) &&
+			    child_is_orphaned(plan, proposal, child) && !change_of(plan, child->id))
+				return -ENOMEM;
+	} while (plan->changes_count > known);
+	return 0;
+}
+
+static bool change_is_none(const struct change *change)
+{
+	const struct resource *before = change->before, *after = change->after;
+
+	if (!before || !after)
+		return !before && !after;
+	return memcmp(before->spec, after->spec, after->type->spec_size) == 0 &&
+	       before->expires == after->expires && strcmp(before->parent, after->parent) == 0;
+}
+
+static void changes_drop_none(struct plan *plan)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < plan->changes_count; i++) {
+		struct change *change = &plan->changes[i];
+
+		if (change_is_none(change)) {
+			if (change->after)
+				resource_free(change->after);
+			continue;
+		}
+		plan->changes[kept++] = *change;
+	}
+	plan->changes_count = kept;
+}
+
+static int changes_collect(struct plan *plan, const struct proposal *proposal, struct error *error)
+{
+	for (const struct edit *edit = proposal->edits; edit; edit = edit->next)
+		if (change_put(plan, proposal, edit) < 0)
+			return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
+	if (changes_cascade(plan, proposal) < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
+	changes_drop_none(plan);
+	return 0;
+}
+
+static int changes_validate(struct plan *plan, struct error *error)
+{
+	for (size_t i = 0; i < plan->changes_count; i++) {
+		const struct resource *after = plan->changes[i].after;
+		int r;
+
+		if (!after || !after->type->validate)
+			continue;
+		r = after->type->validate(plan->core, after->spec, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int step_append(struct plan *plan, const struct resource_type *type, const char *id,
+		       const void *before, const void *after)
+{
+	struct step *grown = realloc(plan->steps, (plan->steps_count + 1) * sizeof(*grown));
+	struct step *step;
+
+	if (!grown)
+		return -ENOMEM;
+	plan->steps = grown;
+	step = &grown[plan->steps_count];
+	*step = (struct step){.type = type};
+	text_copy(step->id, sizeof(step->id), id);
+	if (before) {
+		step->before = malloc(type->spec_size);
+		if (!step->before)
+			return -ENOMEM;
+		memcpy(step->before, before, type->spec_size);
+	}
+	if (after) {
+		step->after = malloc(type->spec_size);
+		if (!step->after) {
+			free(step->before);
+			return -ENOMEM;
+		}
+		memcpy(step->after, after, type->spec_size);
+	}
+	plan->steps_count++;
+	return 0;
+}
+
+static int waiting_append(struct plan *plan, const char *id)
+{
+	json_t *entry = json_pack("{s:s,s:s}", "resource", id, "why", "its link is not there");
+
+	return json_array_append_new(plan->waiting, entry) < 0 ? -ENOMEM : 0;
+}
+
+/* The former state that a resource taken by intent brings back when it is released. */
+static int baseline_keep(struct change *change, const void *observed)
+{
+	struct resource *after = change->after;
+	const void *baseline = change->before ? change->before->baseline : observed;
+	size_t size = after->type->spec_size;
+
+	if (!after->type->restore || after->baseline || !baseline)
+		return 0;
+	after->baseline = malloc(size);
+	if (!after->baseline)
+		return -ENOMEM;
+	memcpy(after->baseline, baseline, size);
+	return 0;
+}
+
+static int plan_put(struct plan *plan, struct change *change)
+{
+	const struct resource *before = change->before;
+	struct resource *after = change->after;
+	const struct resource_type *type = after->type;
+	_cleanup_(cleanup_free) void *observed = calloc(2, type->spec_size);
+	void *wanted = observed ? (char *)observed + type->spec_size : NULL;
+	bool rewritten;
+	int r;
+
+	if (!observed)
+		return -ENOMEM;
+	r = type->observe(plan->core, after->spec, observed);
+	if (r == -ENODEV)
+		return waiting_append(plan, change->id);
+	if (r < 0)
+		return r;
+	if (baseline_keep(change, r > 0 ? observed : NULL) < 0)
+		return -ENOMEM;
+
+	memcpy(wanted, after->spec, type->spec_size);
+	if (type->restore && before && before->baseline)
+		type->restore(before->spec, before->baseline, wanted);
+
+	/* A specification that changed is applied even where the mirror cannot tell the difference
+	 * (lifetimes run). */
+	rewritten = before && memcmp(before->spec, after->spec, type->spec_size) != 0;
+	if (r > 0 && !rewritten && type->satisfied(wanted, observed))
+		return 0;
+	return step_append(plan, type, change->id, r > 0 ? observed : NULL, wanted);
+}
+
+static int plan_remove(struct plan *plan, struct change *change)
+{
+	const struct resource *before = change->before;
+	const struct resource_type *type = before->type;
+	_cleanup_(cleanup_free) void *observed = calloc(2, type->spec_size);
+	void *wanted = observed ? (char *)observed + type->spec_size : NULL;
+	int r;
+
+	if (!observed)
+		return -ENOMEM;
+	r = type->observe(plan->core, before->spec, observed);
+	if (r <= 0)
+		return r == -ENODEV ? 0 : r;
+	if (!type->restore)
+		return step_append(plan, type, change->id, observed, NULL);
+	if (!before->baseline)
+		return 0;
+	type->restore(before->spec, before->baseline, wanted);
+	if (type->satisfied(wanted, observed))
+		return 0;
+	return step_append(plan, type, change->id, observed, wanted);
+}
+
+static int change_compare(const void *a, const void *b)
+{
+	const struct change *x = a, *y = b;
+	const struct resource *rx = x->after ?: x->before, *ry = y->after ?: y->before;
+
+	/* What is to be comes before what is to go: make before break. */
+	if (!x->after != !y->after)
+		return !x->after - !y->after;
+	if (rx->type->order != ry->type->order)
+		return (rx->type->order > ry->type->order ? 1 : -1) * (x->after ? 1 : -1);
+	return strcmp(x->id, y->id);
+}
+
+int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
+	       struct error *error)
+{
+	struct plan plan = {.core = core, .waiting = json_array()};
+	int r = changes_collect(&plan, proposal, error);
+
+	if (r < 0 || (r = changes_validate(&plan, error)) < 0) {
+		plan_clear(&plan);
+		return r;
+	}
+	if (plan.changes_count)
+		qsort(plan.changes, plan.changes_count, sizeof(*plan.changes), change_compare);
+	for (size_t i = 0; r >= 0 && i < plan.changes_count; i++)
+		r = plan.changes[i].after ? plan_put(&plan, &plan.changes[i])
+					  : plan_remove(&plan, &plan.changes[i]);
+	if (r < 0) {
+		plan_clear(&plan);
+		return error_set(error, r == -ENOMEM ? ERROR_OUT_OF_MEMORY : ERROR_INTERNAL, NULL,
+				 "cannot plan: %s", strerror(-r));
+	}
+	*ret = plan;
+	return 0;
+}
+
+void steps_free(struct step *steps, size_t count)
+{
+	for (size_t i = 0; i < count; i++) {
+		free(steps[i].before);
+		free(steps[i].after);
+	}
+	free(steps);
+}
+
+void plan_clear(struct plan *plan)
+{
+	for (size_t i = 0; i < plan->changes_count; i++)
+		if (plan->changes[i].after)
+			resource_free(plan->changes[i].after);
+	free(plan->changes);
+	steps_free(plan->steps, plan->steps_count);
+	json_decref(plan->waiting);
+	*plan = (struct plan){0};
+}
+
+const struct step *plan_next_step(const struct plan *plan, const struct step *cursor)
+{
+	const struct step *next = cursor ? cursor + 1 : plan->steps;
+
+	return next && next < plan->steps + plan->steps_count ? next : NULL;
+}
+
+static const char *step_action(const struct step *step)
+{
+	return !step->before ? "create" : !step->after ? "remove" : "update";
+}
+
+json_t *plan_steps_to_json(const struct plan *plan)
+{
+	_cleanup_json_ json_t *array = json_array();
+
+	for (size_t i = 0; i < plan->steps_count; i++) {
+		const struct step *step = &plan->steps[i];
+		const struct resource_type *type = step->type;
+		json_t *entry = json_object();
+
+		if (json_put(entry, "action", json_string(step_action(step))) < 0 ||
+		    json_put(entry, "resource", json_string(step->id)) < 0 ||
+		    json_put(entry, "type", json_string(type->name)) < 0 ||
+		    json_put(entry, "before",
+			     step->before ? type->print(step->before) : json_null()) < 0 ||
+		    json_put(entry, "after",
+			     step->after ? type->print(step->after) : json_null()) < 0) {
+			json_decref(entry);
+			return NULL;
+		}
+		if (json_array_append_new(array, entry) < 0)
+			return NULL;
+	}
+	return TAKE_PTR(array);
+}
+
+json_t *plan_changes_to_json(const struct plan *plan)
+{
+	_cleanup_json_ json_t *array = json_array();
+
+	for (size_t i = 0; i < plan->changes_count; i++) {
+		const struct change *change = &plan->changes[i];
+		json_t *entry = json_object();
+
+		if (json_put(entry, "id", json_string(change->id)) < 0 ||
+		    json_put(entry, "before",
+			     change->before ? resource_to_json(change->before) : json_null()) < 0 ||
+		    json_put(entry, "after",
+			     change->after ? resource_to_json(change->after) : json_null()) < 0) {
+			json_decref(entry);
+			return NULL;
+		}
+		if (json_array_append_new(array, entry) < 0)
+			return NULL;
+	}
+	return TAKE_PTR(array);
+}
+
+static int spec_from_json(const struct resource_type *type, const json_t *json, void **ret,
+			  struct error *error)
+{
+	_cleanup_(cleanup_free) void *spec = NULL;
+	int r;
+
+	*ret = NULL;
+	if (!json || json_is_null(json))
+		return 0;
+	spec = calloc(1, type->spec_size);
+	if (!spec)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot read a step");
+	r = type->parse(json, spec, error);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(spec);
+	return 0;
+}
+
+int steps_from_json(struct core *core, const json_t *array, struct step **ret, size_t *ret_count,
+		    struct error *error)
+{
+	size_t count = json_array_size(array), i;
+	struct step *steps = calloc(count ?: 1, sizeof(*steps));
+	const json_t *entry;
+	int r = 0;
+
+	if (!steps)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot read a plan");
+	json_array_foreach(array, i, entry)
+	{
+		struct step *step = &steps[i];
+
+		step->type = core_type(core, json_member_text(entry, "type") ?: "");
+		text_copy(step->id, sizeof(step->id), json_member_text(entry, "resource"));
+		if (!step->type) {
+			r = error_set(error, ERROR_STORE_CORRUPT, NULL,
+				      "a journalled step is of an unknown type");
+			break;
+		}
+		r = spec_from_json(step->type, json_object_get(entry, "before"), &step->before,
+				   error);
+		if (r >= 0)
+			r = spec_from_json(step->type, json_object_get(entry, "after"),
+					   &step->after, error);
+		if (r < 0)
+			break;
+	}
+	if (r < 0) {
+		steps_free(steps, count);
+		return r;
+	}
+	*ret = steps;
+	*ret_count = count;
+	return 0;
+}

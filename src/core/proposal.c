@@ -1,0 +1,81 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "core.h"
+
+void proposal_init(struct proposal *proposal, const char *tool)
+{
+	*proposal = (struct proposal){.expires = USEC_INFINITY};
+	snprintf(proposal->tool, sizeof(proposal->tool), "%s", tool);
+	proposal->tail = &proposal->edits;
+}
+
+static void edit_free(struct edit *edit)
+{
+	if (edit->resource)
+		resource_free(edit->resource);
+	free(edit);
+}
+
+void proposal_clear(struct proposal *proposal)
+{
+	for (struct edit *edit = proposal->edits, *next; edit; edit = next) {
+		next = edit->next;
+		edit_free(edit);
+	}
+	proposal->edits = NULL;
+	proposal->tail = &proposal->edits;
+}
+
+static int append(struct proposal *proposal, const char *id, struct resource *resource,
+		  bool restored)
+{
+	struct edit *edit = calloc(1, sizeof(*edit));
+
+	if (!edit) {
+		if (resource)
+			resource_free(resource);
+		return -ENOMEM;
+	}
+	snprintf(edit->id, sizeof(edit->id), "%s", id);
+	edit->resource = resource;
+	edit->restored = restored;
+	*proposal->tail = edit;
+	proposal->tail = &edit->next;
+	return 0;
+}
+
+int proposal_put(struct proposal *proposal, const struct resource_type *type, const void *spec)
+{
+	struct resource *resource = resource_new(type, spec);
+
+	return resource ? append(proposal, resource->id, resource, false) : -ENOMEM;
+}
+
+int proposal_remove(struct proposal *proposal, const char *id)
+{
+	return append(proposal, id, NULL, false);
+}
+
+int proposal_restore(struct proposal *proposal, struct resource *resource)
+{
+	return append(proposal, resource->id, resource, true);
+}
+
+void outcome_clear(struct outcome *outcome)
+{
+	json_decref(outcome->steps);
+	json_decref(outcome->waiting);
+	*outcome = (struct outcome){0};
+}
+
+const char *transaction_state_text(enum transaction_state state)
+{
+	static const char *const texts[_TRANSACTION_STATE_MAX] = {
+		[TRANSACTION_UNCHANGED] = "unchanged",	   [TRANSACTION_PLANNED] = "planned",
+		[TRANSACTION_COMMITTED] = "committed",	   [TRANSACTION_PENDING] = "pending",
+		[TRANSACTION_ROLLED_BACK] = "rolled_back", [TRANSACTION_UNDONE] = "undone",
+	};
+
+	return texts[state];
+}

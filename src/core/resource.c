@@ -1,0 +1,138 @@
+#include "resource.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core.h"
+
+const char *resource_id(const struct resource_type *type, const void *spec, char *buffer)
+{
+	char key[RESOURCE_KEY_MAX];
+
+	type->key(spec, key);
+	snprintf(buffer, RESOURCE_KEY_MAX + 16, "%s/%s", type->name, key);
+	return buffer;
+}
+
+struct resource *resource_new(const struct resource_type *type, const void *spec)
+{
+	char id[RESOURCE_KEY_MAX + 16];
+	struct resource *resource = calloc(1, sizeof(*resource) + type->spec_size);
+
+	if (!resource)
+		return NULL;
+	resource->type = type;
+	resource->created = clock_realtime_usec();
+	resource->expires = USEC_INFINITY;
+	memcpy(resource->spec, spec, type->spec_size);
+	resource->id = strdup(resource_id(type, spec, id));
+	if (!resource->id) {
+		free(resource);
+		return NULL;
+	}
+	return resource;
+}
+
+static void *spec_copy(const struct resource_type *type, const void *spec)
+{
+	void *copy = malloc(type->spec_size);
+
+	if (copy)
+		memcpy(copy, spec, type->spec_size);
+	return copy;
+}
+
+struct resource *resource_copy(const struct resource *resource)
+{
+	_cleanup_(resource_cleanup) struct resource *copy =
+		resource_new(resource->type, resource->spec);
+
+	if (!copy)
+		return NULL;
+	copy->provenance = resource->provenance;
+	memcpy(copy->parent, resource->parent, sizeof(copy->parent));
+	copy->created = resource->created;
+	copy->expires = resource->expires;
+	copy->transaction = resource->transaction;
+	if (resource->baseline) {
+		copy->baseline = spec_copy(resource->type, resource->baseline);
+		if (!copy->baseline)
+			return NULL;
+	}
+	return TAKE_PTR(copy);
+}
+
+void resource_free(struct resource *resource)
+{
+	free(resource->baseline);
+	free(resource->id);
+	free(resource);
+}
+
+json_t *resource_to_json(const struct resource *resource)
+{
+	const struct provenance *provenance = &resource->provenance;
+	_cleanup_json_ json_t *json = json_object();
+	int r = json_put(json, "id", json_string(resource->id)) |
+		json_put(json, "type", json_string(resource->type->name)) |
+		json_put(json, "spec", resource->type->print(resource->spec)) |
+		json_put(json, "owner", json_string(provenance->owner)) |
+		json_put(json, "reason", json_string(provenance->reason)) |
+		json_put(json, "goal", json_string(provenance->goal)) |
+		json_put(json, "parent", json_string(resource->parent)) |
+		json_put(json, "created", json_integer((json_int_t)resource->created)) |
+		json_put(json, "transaction", json_integer((json_int_t)resource->transaction));
+
+	if (resource->expires != USEC_INFINITY)
+		r |= json_put(json, "expires", json_integer((json_int_t)resource->expires));
+	if (resource->baseline)
+		r |= json_put(json, "baseline", resource->type->print(resource->baseline));
+	return r < 0 ? NULL : TAKE_PTR(json);
+}
+
+static void text_member(const json_t *object, const char *key, char *buffer, size_t size)
+{
+	text_copy(buffer, size, json_member_text(object, key));
+}
+
+int resource_from_json(struct core *core, const json_t *object, struct resource **ret,
+		       struct error *error)
+{
+	const char *name = json_member_text(object, "type") ?: "";
+	const struct resource_type *type = core_type(core, name);
+	const json_t *baseline = json_object_get(object, "baseline");
+	_cleanup_(resource_cleanup) struct resource *resource = NULL;
+	_cleanup_(cleanup_free) void *spec = NULL;
+	int r;
+
+	if (!type)
+		return error_set(error, ERROR_RESOURCE_UNKNOWN, "type",
+				 "there is no resource type '%.32s'", name);
+	spec = calloc(1, type->spec_size);
+	if (!spec)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot read a resource");
+	r = type->parse(json_object_get(object, "spec"), spec, error);
+	if (r < 0)
+		return r;
+	resource = resource_new(type, spec);
+	if (!resource)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot read a resource");
+
+	text_member(object, "owner", resource->provenance.owner, PROVENANCE_TEXT_MAX);
+	text_member(object, "reason", resource->provenance.reason, PROVENANCE_TEXT_MAX);
+	text_member(object, "goal", resource->provenance.goal, PROVENANCE_TEXT_MAX);
+	text_member(object, "parent", resource->parent, sizeof(resource->parent));
+	resource->created = (usec_t)json_member_integer(object, "created", 0);
+	resource->expires =
+		(usec_t)json_member_integer(object, "expires", (int64_t)USEC_INFINITY);
+	resource->transaction = (uint64_t)json_member_integer(object, "transaction", 0);
+	if (baseline && type->restore) {
+		memset(spec, 0, type->spec_size);
+		r = type->parse(baseline, spec, error);
+		if (r < 0)
+			return r;
+		resource->baseline = TAKE_PTR(spec);
+	}
+	*ret = TAKE_PTR(resource);
+	return 0;
+}

@@ -1,0 +1,391 @@
+#include "transaction.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "core-internal.h"
+
+/* Undoes steps[0..count) in reverse order, by their inverses. Returns how many of them failed. */
+static unsigned steps_undo(struct core *core, const struct step *steps, size_t count)
+{
+	unsigned failed = 0;
+
+	while (count-- > 0) {
+		const struct step *step = &steps[count];
+		struct error error;
+
+		if (step->type->apply(core, step->after, step->before, &error) >= 0)
+			continue;
+		failed++;
+		core_publish(core, "tx.rollback_failed", NULL, "cannot undo %s: %s", step->id,
+			     error.message);
+	}
+	return failed;
+}
+
+static int step_verify(struct core *core, const struct step *step, struct error *error)
+{
+	_cleanup_(cleanup_free) void *observed = calloc(1, step->type->spec_size);
+	int r;
+
+	if (!observed)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot verify");
+	r = step->type->observe(core, step->after ?: step->before, observed);
+	if (step->after ? r > 0 && step->type->satisfied(step->after, observed) : r <= 0)
+		return 0;
+	return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
+			 "%s did not become as planned although the kernel reported no error",
+			 step->id);
+}
+
+/* A resource that a later step of the same plan changes by its side effects is still verified as
+ * planned: the plan is wrong if the two contradict each other. */
+static int steps_verify(struct core *core, const struct plan *plan, struct error *error)
+{
+	if (observed_drain(core->observed) != 0 &&
+	    observed_wait_synchronised(core->observed, 100 * USEC_PER_MSEC) < 0)
+		return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
+				 "the kernel's state could not be read back in time");
+	for (size_t i = 0; i < plan->steps_count; i++) {
+		int r = step_verify(core, &plan->steps[i], error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int steps_apply(struct core *core, const struct plan *plan, struct error *error)
+{
+	for (size_t i = 0; i < plan->steps_count; i++) {
+		const struct step *step = &plan->steps[i];
+		int r = step->type->apply(core, step->before, step->after, error);
+
+		if (r < 0) {
+			/* The failed step is undone too: it may have been done in part. */
+			steps_undo(core, plan->steps, i + 1);
+			return r;
+		}
+	}
+	return 0;
+}
+
+static int commit(struct core *core, const struct proposal *proposal, struct plan *plan,
+		  uint64_t number, enum transaction_state state, usec_t deadline,
+		  struct error *error)
+{
+	int r = journal_commit_begin(core->store, proposal->durable, error);
+
+	for (size_t i = 0; r >= 0 && i < plan->changes_count; i++) {
+		struct change *change = &plan->changes[i];
+
+		if (change->after) {
+			change->after->transaction = number;
+			r = journal_put_resource(core->store, change->after, error);
+		} else {
+			r = journal_delete_resource(core->store, change->id, error);
+		}
+	}
+	if (r >= 0)
+		r = journal_commit_end(core->store, number, state, deadline, error);
+	if (r < 0)
+		journal_commit_abort(core->store);
+	return r;
+}
+
+void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction)
+{
+	for (size_t i = 0; i < plan->changes_count; i++) {
+		struct change *change = &plan->changes[i];
+		struct resource *before = (struct resource *)change->before, *after;
+
+		if (before) {
+			HASH_DEL(core->intent, before);
+			resource_free(before);
+			change->before = NULL;
+		}
+		after = TAKE_PTR(change->after);
+		if (after) {
+			after->transaction = transaction;
+			HASH_ADD_KEYPTR(hh, core->intent, after->id, strlen(after->id), after);
+		}
+	}
+}
+
+static void mark_rolled_back(struct core *core, uint64_t number, const struct error *cause)
+{
+	struct error error;
+
+	if (journal_mark(core->store, number, TRANSACTION_ROLLED_BACK, cause->message, &error) < 0)
+		core_publish(core, "store.failed", NULL, "transaction %llu: %s",
+			     (unsigned long long)number, error.message);
+}
+
+/* Between the journal's two entries: apply, verify, commit; or undo. */
+static int execute(struct core *core, const struct proposal *proposal, struct plan *plan,
+		   uint64_t number, enum transaction_state state, usec_t deadline,
+		   struct error *error)
+{
+	int r = steps_apply(core, plan, error);
+
+	if (r >= 0) {
+		r = steps_verify(core, plan, error);
+		if (r >= 0)
+			r = commit(core, proposal, plan, number, state, deadline, error);
+		if (r < 0)
+			steps_undo(core, plan->steps, plan->steps_count);
+	}
+	if (r < 0) {
+		(void)observed_drain(core->observed);
+		mark_rolled_back(core, number, error);
+		core_publish(core, "tx.rolled_back", NULL, "%s was rolled back: %s", proposal->tool,
+			     error->message);
+		return r;
+	}
+	intent_adopt(core, plan, number);
+	return 0;
+}
+
+static int journal_plan(struct core *core, const struct proposal *proposal, const struct plan *plan,
+			json_t *steps, uint64_t *ret, struct error *error)
+{
+	_cleanup_json_ json_t *changes = plan_changes_to_json(plan);
+	struct journal_entry entry = {
+		.time = clock_realtime_usec(),
+		.tool = proposal->tool,
+		.provenance = &proposal->provenance,
+		.changes = changes,
+		.steps = steps,
+	};
+
+	if (!changes || !steps)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot write the journal");
+	return journal_begin(core->store, &entry, ret, error);
+}
+
+static void publish_commit(struct core *core, const struct proposal *proposal,
+			   const struct plan *plan, uint64_t number, enum transaction_state state)
+{
+	const struct provenance *who = &proposal->provenance;
+
+	core_publish(core, state == TRANSACTION_PENDING ? "tx.pending" : "tx.committed",
+		     json_pack("{s:I,s:s,s:s,s:s}", "transaction", (json_int_t)number, "tool",
+			       proposal->tool, "owner", who->owner, "reason", who->reason),
+		     "%s by %s%s%s: %zu steps", proposal->tool, who->owner,
+		     who->reason[0] ? ", " : "", who->reason, plan->steps_count);
+}
+
+int transaction_run(struct core *core, const struct proposal *proposal, bool dry_run,
+		    struct outcome *ret, struct error *error)
+{
+	enum transaction_state state =
+		proposal->confirm_within ? TRANSACTION_PENDING : TRANSACTION_COMMITTED;
+	struct outcome outcome = {0};
+	struct error ignored;
+	struct plan plan;
+	int r;
+
+	error = error ?: &ignored;
+	r = plan_build(core, proposal, &plan, error);
+	if (r < 0)
+		return r;
+
+	outcome.steps = plan_steps_to_json(&plan);
+	outcome.waiting = json_incref(plan.waiting);
+	if (!outcome.steps)
+		r = error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
+	if (r >= 0)
+		r = guard_check(core, &plan, proposal->administrator, error);
+
+	if (r >= 0 && dry_run) {
+		outcome.state = TRANSACTION_PLANNED;
+	} else if (r >= 0 && plan.changes_count == 0) {
+		outcome.state = TRANSACTION_UNCHANGED;
+	} else if (r >= 0) {
+		outcome.state = state;
+		if (proposal->confirm_within)
+			outcome.deadline = usec_add(clock_realtime_usec(), proposal->confirm_within);
+		core->in_transaction = true;
+		r = journal_plan(core, proposal, &plan, outcome.steps, &outcome.transaction, error);
+		if (r >= 0)
+			r = execute(core, proposal, &plan, outcome.transaction, state,
+				    outcome.deadline, error);
+		core->in_transaction = false;
+		if (r >= 0) {
+			publish_commit(core, proposal, &plan, outcome.transaction, state);
+			r = deadlines_arm(core);
+			if (r < 0)
+				r = error_set(error, ERROR_INTERNAL, NULL,
+					      "the deadline could not be set: %s", strerror(-r));
+		}
+	}
+	plan_clear(&plan);
+	if (r < 0 || !ret)
+		outcome_clear(&outcome);
+	if (r >= 0 && ret)
+		*ret = outcome;
+	return r;
+}
+
+int transaction_confirm(struct core *core, uint64_t number, struct error *error)
+{
+	_cleanup_json_ json_t *entry = NULL;
+	const char *state;
+	int r = journal_get(core->store, number, &entry, error);
+
+	if (r < 0)
+		return r;
+	state = json_member_text(entry, "state");
+	if (strcmp(state, "pending") != 0) {
+		r = error_set(error, ERROR_TX_NOT_PENDING, "transaction",
+			      "transaction %llu is %s and awaits no confirmation",
+			      (unsigned long long)number, state);
+		error_hint(error, "tx.history lists what is pending");
+		return r;
+	}
+	r = journal_mark(core->store, number, TRANSACTION_COMMITTED, "", error);
+	if (r < 0)
+		return r;
+	core_publish(core, "tx.confirmed",
+		     json_pack("{s:I}", "transaction", (json_int_t)number),
+		     "transaction %llu was confirmed", (unsigned long long)number);
+	return deadlines_arm(core);
+}
+
+/* Has a later transaction changed the resource since `number` did? Returns its number, or 0. */
+static uint64_t changed_since(struct core *core, const json_t *change, uint64_t number)
+{
+	const struct resource *now = core_resource(core, json_member_text(change, "id") ?: "");
+	bool was_put = !json_is_null(json_object_get(change, "after"));
+
+	if (now)
+		return now->transaction != number ? now->transaction : 0;
+	/* It is gone: by `number` itself, or by somebody later whose number nobody keeps. */
+	return was_put ? UINT64_MAX : 0;
+}
+
+/* Derived resources follow their parent by themselves: they are neither conflict nor edit, unless
+ * the parent stays as it is. */
+static bool change_is_derived(const json_t *change)
+{
+	const json_t *side = json_object_get(change, "after");
+
+	if (json_is_null(side))
+		side = json_object_get(change, "before");
+	return (json_member_text(side, "parent") ?: "")[0] != '\0';
+}
+
+static int undo_edit(struct core *core, struct proposal *proposal, const json_t *change,
+		     struct error *error)
+{
+	const json_t *before = json_object_get(change, "before");
+	struct resource *resource;
+	int r;
+
+	if (json_is_null(before))
+		r = proposal_remove(proposal, json_member_text(change, "id"));
+	else if ((r = resource_from_json(core, before, &resource, error)) >= 0)
+		r = proposal_restore(proposal, resource);
+	else
+		return r;
+	return r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot undo") : 0;
+}
+
+static int refuse_undo(const json_t *change, uint64_t number, uint64_t later, struct error *error)
+{
+	const char *id = json_member_text(change, "id");
+	int r;
+
+	if (later == UINT64_MAX)
+		r = error_set(error, ERROR_TX_NOT_UNDOABLE, "transaction",
+			      "%s was removed after transaction %llu", id,
+			      (unsigned long long)number);
+	else
+		r = error_set(error, ERROR_TX_NOT_UNDOABLE, "transaction",
+			      "transaction %llu changed %s after transaction %llu",
+			      (unsigned long long)later, id, (unsigned long long)number);
+	error_hint(error, "undo the later change first");
+	return r;
+}
+
+/* Collects the edits that undo the entry; `partial` leaves out what a later one changed. */
+static int undo_edits(struct core *core, const json_t *entry, uint64_t number, bool partial,
+		      struct proposal *proposal, struct error *error)
+{
+	const json_t *changes = json_object_get(entry, "changes"), *change;
+	size_t i;
+
+	json_array_foreach(changes, i, change)
+	{
+		uint64_t later = changed_since(core, change, number);
+		int r;
+
+		if (later && (partial || change_is_derived(change)))
+			continue;
+		if (later)
+			return refuse_undo(change, number, later, error);
+		r = undo_edit(core, proposal, change, error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+static int undo(struct core *core, const json_t *entry, uint64_t number, bool partial,
+		const struct provenance *provenance, bool dry_run, struct outcome *ret,
+		struct error *error)
+{
+	_cleanup_proposal_ struct proposal proposal;
+	int r;
+
+	proposal_init(&proposal, "tx.undo");
+	proposal.provenance = *provenance;
+	proposal.durable = true;
+	r = undo_edits(core, entry, number, partial, &proposal, error);
+	if (r >= 0)
+		r = transaction_run(core, &proposal, dry_run, ret, error);
+	if (r >= 0 && !dry_run)
+		r = journal_mark(core->store, number, TRANSACTION_UNDONE, provenance->reason,
+				 error);
+	if (r >= 0 && !dry_run)
+		core_publish(core, "tx.undone",
+			     json_pack("{s:I}", "transaction", (json_int_t)number),
+			     "transaction %llu was undone: %s", (unsigned long long)number,
+			     provenance->reason);
+	return r;
+}
+
+int transaction_undo(struct core *core, uint64_t number, const struct provenance *provenance,
+		     bool dry_run, struct outcome *ret, struct error *error)
+{
+	_cleanup_json_ json_t *entry = NULL;
+	const char *state;
+	int r = journal_get(core->store, number, &entry, error);
+
+	if (r < 0)
+		return r;
+	state = json_member_text(entry, "state");
+	if (strcmp(state, "committed") != 0 && strcmp(state, "pending") != 0)
+		return error_set(error, ERROR_TX_NOT_UNDOABLE, "transaction",
+				 "transaction %llu is %s already", (unsigned long long)number,
+				 state);
+	return undo(core, entry, number, false, provenance, dry_run, ret, error);
+}
+
+int transaction_withdraw(struct core *core, uint64_t number, const char *why, struct error *error)
+{
+	_cleanup_json_ json_t *entry = NULL;
+	struct provenance provenance = {.owner = "aiosnetd"};
+	int r = journal_get(core->store, number, &entry, error);
+
+	if (r < 0)
+		return r;
+	text_copy(provenance.reason, sizeof(provenance.reason), why);
+	return undo(core, entry, number, true, &provenance, false, NULL, error);
+}
+
+int transaction_history(struct core *core, uint64_t before, unsigned limit, bool changes,
+			json_t **ret, struct error *error)
+{
+	return journal_page(core->store, before, limit, changes, ret, error);
+}
