@@ -78,13 +78,6 @@ static int resource_converge(struct core *core, struct resource *resource, usec_
 	return 1;
 }
 
-static int by_order(const struct resource *a, const struct resource *b)
-{
-	if (a->type->order != b->type->order)
-		return a->type->order < b->type->order ? -1 : 1;
-	return strcmp(a->id, b->id);
-}
-
 static void arm(struct core *core, usec_t when, const char *why);
 
 /* The next attempt of anything that failed or was mended of late. */
@@ -105,7 +98,7 @@ int transaction_converge(struct core *core, const char *why, struct error *error
 	char first[RESOURCE_KEY_MAX + 16] = "";
 	int steps = 0;
 
-	HASH_SORT(core->intent, by_order);
+	HASH_SORT(core->intent, resource_compare);
 	core->in_transaction = true;
 	for (struct resource *resource = core->intent; resource; resource = resource->hh.next) {
 		int r = resource_converge(core, resource, now);

@@ -9,6 +9,8 @@
 
 /* A clock that is set back must not keep an unconfirmed change alive: the timer looks again. */
 #define LOOK_AGAIN (60 * USEC_PER_SEC)
+/* Pause after what was due could not be done. */
+#define TRY_AGAIN USEC_PER_SEC
 
 struct pending {
 	struct core *core;
@@ -77,7 +79,7 @@ int deadlines_arm(struct core *core)
 {
 	struct pending pending = {.core = core, .now = clock_realtime_usec(),
 				  .next = USEC_INFINITY};
-	usec_t when;
+	usec_t when, wait;
 	struct error error;
 	int r;
 
@@ -85,17 +87,17 @@ int deadlines_arm(struct core *core)
 		return 0;
 	if (journal_each_in_state(core->store, "pending", pending_look, &pending, &error) < 0)
 		return -EIO;
-	if (pending.overdue_count)
-		pending.next = pending.now;
 	for (struct resource *resource = core->intent; resource; resource = resource->hh.next)
 		pending.next = MIN(pending.next, resource->expires);
 
+	if (pending.overdue_count)
+		pending.next = pending.now;
 	if (pending.next == USEC_INFINITY)
 		return core->deadlines
 			       ? sd_event_source_set_enabled(core->deadlines, SD_EVENT_OFF)
 			       : 0;
-	when = usec_add(clock_boottime_usec(),
-			MIN(usec_sub(pending.next, pending.now), LOOK_AGAIN));
+	wait = MIN(usec_sub(pending.next, pending.now), LOOK_AGAIN);
+	when = usec_add(clock_boottime_usec(), wait ?: TRY_AGAIN);
 	if (!core->deadlines)
 		return sd_event_add_time(core->event, &core->deadlines, CLOCK_BOOTTIME, when, 1000,
 					 on_deadline, core);

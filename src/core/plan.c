@@ -251,9 +251,7 @@ static int change_compare(const void *a, const void *b)
 	/* What is to be comes before what is to go: make before break. */
 	if (!x->after != !y->after)
 		return !x->after - !y->after;
-	if (rx->type->order != ry->type->order)
-		return (rx->type->order > ry->type->order ? 1 : -1) * (x->after ? 1 : -1);
-	return strcmp(x->id, y->id);
+	return resource_compare(rx, ry) * (x->after ? 1 : -1);
 }
 
 int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,

@@ -69,6 +69,19 @@ void resource_free(struct resource *resource)
 	free(resource);
 }
 
+int resource_compare(const struct resource *a, const struct resource *b)
+{
+	unsigned rank_a, rank_b;
+
+	if (a->type->order != b->type->order)
+		return a->type->order < b->type->order ? -1 : 1;
+	rank_a = a->type->rank ? a->type->rank(a->spec) : 0;
+	rank_b = b->type->rank ? b->type->rank(b->spec) : 0;
+	if (rank_a != rank_b)
+		return rank_a < rank_b ? -1 : 1;
+	return strcmp(a->id, b->id);
+}
+
 json_t *resource_to_json(const struct resource *resource)
 {
 	const struct provenance *provenance = &resource->provenance;

@@ -37,6 +37,8 @@ struct resource_type {
 	json_t *(*print)(const void *spec);
 	/* The identity within the type, such as "eth0/192.0.2.7/24". */
 	void (*key)(const void *spec, char buffer[RESOURCE_KEY_MAX]);
+	/* Order within the type, lower first; optional: all alike. */
+	unsigned (*rank)(const void *spec);
 	/* May this be asked for here and now? Called before anything changes. Optional. */
 	int (*validate)(struct core *core, const void *spec, struct error *error);
 	/*
@@ -85,6 +87,9 @@ struct resource *resource_new(const struct resource_type *type, const void *spec
 struct resource *resource_copy(const struct resource *resource);
 void resource_free(struct resource *resource);
 DEFINE_CLEANUP(struct resource *, resource_cleanup, resource_free)
+
+/* The order in which resources are made: by type, by rank, by id. Below, at or above 0 as strcmp(). */
+int resource_compare(const struct resource *a, const struct resource *b);
 
 /* The whole resource as JSON (id, type, spec, owner, reason, goal, created, expires, parent,
  * transaction), or NULL; and the other way round, of the types that `core` knows. */

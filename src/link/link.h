@@ -25,6 +25,8 @@ struct address_spec {
 	struct ip_address broadcast; /* unset: none */
 	uint32_t metric;	     /* of the prefix route, 0: the kernel's default */
 	usec_t valid_until;	     /* boottime, USEC_INFINITY for ever */
+	bool foreign;		     /* observed only: not made by us, it bears `protocol` */
+	uint8_t protocol;	     /* IFA_PROTO of a foreign one */
 };
 
 /* ---- type "route": key TABLE/DESTINATION/METRIC, for IPv6 also /LINK ---- */
@@ -39,6 +41,8 @@ struct route_spec {
 	uint32_t mtu; /* bytes, 0: the link's */
 	uint8_t type; /* RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT */
 	bool onlink;  /* the gateway is reached though no prefix has it */
+	bool foreign; /* observed only: not made by us, it bears `protocol` */
+	uint8_t protocol; /* rtm_protocol of a foreign one */
 };
 
 extern const struct resource_type link_type;
@@ -52,6 +56,9 @@ enum link_ownership {
 	LINK_FOREIGN, /* somebody else's: left alone */
 	LINK_IGNORED, /* loopback */
 };
+
+/* The owner in the provenance of what boot detection configured. */
+#define LINK_BOOT_OWNER "boot"
 
 /* Whose the link is, and why, in words ("a bridge that docker made"); `ret_why` may be NULL, the text
  * is a constant. A link that intent names is ours. */

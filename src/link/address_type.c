@@ -1,0 +1,174 @@
+/*
+ * Resource type `address`: an address of an interface, with the prefix that is reached on the link.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "types-internal.h"
+
+static int address_parse(const json_t *object, void *ret_spec, struct error *error)
+{
+	struct address_spec *spec = ret_spec;
+	const json_t *protocol = json_object_get(object, "protocol");
+	const char *text;
+	int r = spec_member_link(object, "link", spec->link, error);
+
+	if (r >= 0)
+		r = spec_member_text(object, "address", &text, error);
+	if (r >= 0)
+		r = ip_prefix_parse(text, &spec->prefix, "address", error);
+	if (r >= 0)
+		r = spec_member_address(object, "broadcast", &spec->broadcast, error);
+	if (r >= 0)
+		r = spec_member_u32(object, "metric", &spec->metric, error);
+	if (r < 0)
+		return r;
+	spec->valid_until = (usec_t)json_member_integer(object, "valid_until",
+							(int64_t)USEC_INFINITY);
+	spec->foreign = json_is_integer(protocol);
+	spec->protocol = (uint8_t)json_integer_value(protocol);
+	return 0;
+}
+
+static json_t *address_print(const void *data)
+{
+	const struct address_spec *spec = data;
+	char text[IP_PREFIX_TEXT_MAX];
+	_cleanup_json_ json_t *json =
+		json_pack("{s:s,s:s}", "link", spec->link, "address",
+			  ip_prefix_print(&spec->prefix, text));
+	int r = 0;
+
+	if (ip_address_is_set(&spec->broadcast))
+		r |= json_put(json, "broadcast",
+			      json_string(ip_address_print(&spec->broadcast, text)));
+	if (spec->metric)
+		r |= json_put(json, "metric", json_integer(spec->metric));
+	if (spec->valid_until != USEC_INFINITY)
+		r |= json_put(json, "valid_until", json_integer((json_int_t)spec->valid_until));
+	if (spec->foreign)
+		r |= json_put(json, "protocol", json_integer(spec->protocol));
+	return r < 0 ? NULL : TAKE_PTR(json);
+}
+
+static void address_key(const void *data, char buffer[RESOURCE_KEY_MAX])
+{
+	const struct address_spec *spec = data;
+	char text[IP_PREFIX_TEXT_MAX];
+
+	snprintf(buffer, RESOURCE_KEY_MAX, "%s/%s", spec->link,
+		 ip_prefix_print(&spec->prefix, text));
+}
+
+static int address_validate(struct core *core, const void *data, struct error *error)
+{
+	const struct address_spec *spec = data;
+	const struct ip_address *address = &spec->prefix.address;
+	char text[IP_ADDRESS_TEXT_MAX];
+	int r;
+
+	if (!ip_address_is_unspecified(address) && !ip_address_is_multicast(address) &&
+	    !ip_address_is_loopback(address) && spec->prefix.length > 0)
+		return 0;
+	r = error_set(error, ERROR_ADDRESS_INVALID, "address",
+		      "%s cannot be the address of an interface", ip_address_print(address, text));
+	error_hint(error, "give a unicast address with the length of its prefix");
+	return r;
+}
+
+static int address_observe(struct core *core, const void *wanted, void *ret_spec)
+{
+	const struct observed *observed = core_observed(core);
+	const struct address_spec *spec = wanted;
+	const struct link *link = observed_link_by_name(observed, spec->link);
+	const struct address *address;
+	struct address_spec *ret = ret_spec;
+
+	if (!link)
+		return -ENODEV;
+	address = observed_address(observed, link->index, &spec->prefix);
+	if (!address)
+		return 0;
+	memset(ret, 0, sizeof(*ret));
+	memcpy(ret->link, spec->link, sizeof(ret->link));
+	ret->prefix = address->prefix;
+	ret->broadcast = address->broadcast;
+	ret->metric = address->metric;
+	ret->valid_until = address->valid == UINT32_MAX
+				   ? USEC_INFINITY
+				   : usec_add(clock_boottime_usec(), address->valid * USEC_PER_SEC);
+	ret->foreign = address->protocol != AIOSNET_PROTOCOL;
+	ret->protocol = address->protocol;
+	return 1;
+}
+
+static bool address_satisfied(const void *wanted, const void *observed)
+{
+	const struct address_spec *w = wanted, *o = observed;
+
+	/* The remaining lifetime runs down by itself: only whether it ends is compared. */
+	return (w->valid_until == USEC_INFINITY) == (o->valid_until == USEC_INFINITY) &&
+	       (!w->metric || w->metric == o->metric) &&
+	       (!ip_address_is_set(&w->broadcast) ||
+		ip_address_equal(&w->broadcast, &o->broadcast));
+}
+
+/* Whole seconds left, at least 1: 0 would mean for ever to the kernel's builders. */
+static uint32_t seconds_left(usec_t valid_until)
+{
+	usec_t left;
+
+	if (valid_until == USEC_INFINITY)
+		return UINT32_MAX;
+	left = usec_sub(valid_until, clock_boottime_usec()) / USEC_PER_SEC;
+	return (uint32_t)MIN(MAX(left, 1u), UINT32_MAX - 1);
+}
+
+static int address_request(struct core *core, bool add, const struct address_spec *spec,
+			   struct error *error)
+{
+	const struct link *link = observed_link_by_name(core_observed(core), spec->link);
+	char buffer[NETLINK_MESSAGE_MAX], text[IP_PREFIX_TEXT_MAX], what[96];
+	struct address address = {
+		.prefix = spec->prefix,
+		.broadcast = spec->broadcast,
+		.metric = spec->metric,
+		.protocol = spec->foreign ? spec->protocol : AIOSNET_PROTOCOL,
+		.valid = seconds_left(spec->valid_until),
+		.preferred = seconds_left(spec->valid_until),
+	};
+	int r;
+
+	if (!link)
+		return add ? error_set(error, ERROR_LINK_UNKNOWN, "link",
+				       "there is no interface '%s'", spec->link)
+			   : 0;
+	address.link = link->index;
+	r = netlink_request(core_netlink(core), netlink_build_address(buffer, add, &address));
+	if (r >= 0 || (!add && (r == -EADDRNOTAVAIL || r == -ENODEV)))
+		return 0;
+	snprintf(what, sizeof(what), "%s %s %s %s", add ? "adding" : "removing",
+		 ip_prefix_print(&spec->prefix, text), add ? "to" : "from", spec->link);
+	return kernel_error(core, r, what, error);
+}
+
+static int address_apply(struct core *core, const void *before, const void *after,
+			 struct error *error)
+{
+	if (after)
+		return address_request(core, true, after, error);
+	return before ? address_request(core, false, before, error) : 0;
+}
+
+const struct resource_type address_type = {
+	.name = "address",
+	.order = 20,
+	.spec_size = sizeof(struct address_spec),
+	.parse = address_parse,
+	.print = address_print,
+	.key = address_key,
+	.validate = address_validate,
+	.observe = address_observe,
+	.satisfied = address_satisfied,
+	.apply = address_apply,
+};

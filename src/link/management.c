@@ -1,0 +1,262 @@
+#include "management.h"
+
+#include <arpa/inet.h>
+#include <linux/inet_diag.h>
+#include <linux/sock_diag.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "link.h"
+
+#define SESSIONS_MAX 64
+
+static const uint16_t management_ports[] = {22, 9090};
+
+/* A connection from outside to one of the management ports. */
+struct session {
+	struct ip_address local, remote;
+	uint16_t port;
+};
+
+struct sessions {
+	struct session list[SESSIONS_MAX];
+	unsigned count;
+};
+
+static bool is_management_port(uint16_t port)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(management_ports); i++)
+		if (management_ports[i] == port)
+			return true;
+	return false;
+}
+
+/* IPv4 in an IPv6 socket is IPv4. */
+static struct ip_address diag_address(int family, const __be32 *words)
+{
+	struct ip_address address = ip_address_from_bytes(family, words);
+
+	return family == AF_INET6 && IN6_IS_ADDR_V4MAPPED(&address.v6) ? ip_address_v4(words[3])
+								       : address;
+}
+
+static int session_collect(const struct nlmsghdr *message, void *userdata)
+{
+	const struct inet_diag_msg *diag = NLMSG_DATA(message);
+	struct sessions *sessions = userdata;
+	struct session *session = &sessions->list[sessions->count];
+
+	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*diag)) ||
+	    !is_management_port(ntohs(diag->id.idiag_sport)))
+		return 0;
+	*session = (struct session){
+		.local = diag_address(diag->idiag_family, diag->id.idiag_src),
+		.remote = diag_address(diag->idiag_family, diag->id.idiag_dst),
+		.port = ntohs(diag->id.idiag_sport),
+	};
+	if (!ip_address_is_loopback(&session->remote) && sessions->count < SESSIONS_MAX - 1)
+		sessions->count++;
+	return 0;
+}
+
+static int sessions_read(struct sessions *ret)
+{
+	_cleanup_(netlink_socket_cleanup) struct netlink_socket *socket = NULL;
+	static const uint8_t families[] = {AF_INET, AF_INET6};
+	int r = netlink_socket_new(&socket, NETLINK_SOCK_DIAG, USEC_PER_SEC);
+
+	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(families); i++) {
+		struct {
+			struct nlmsghdr header;
+			struct inet_diag_req_v2 request;
+		} query = {
+			.header = {.nlmsg_len = sizeof(query),
+				   .nlmsg_type = SOCK_DIAG_BY_FAMILY,
+				   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
+			.request = {.sdiag_family = families[i],
+				    .sdiag_protocol = IPPROTO_TCP,
+				    .idiag_states = 1 << TCP_ESTABLISHED},
+		};
+
+		r = netlink_query(socket, &query.header, session_collect, ret);
+		/* A host without IPv6 has nobody connected by it. */
+		if (r == -ENOENT)
+			r = 0;
+	}
+	return r;
+}
+
+/* ---- the network as it would be: what is observed, with the steps of the plan on top ---- */
+
+static const struct step *step_for(const struct plan *plan, const struct resource_type *type,
+				   const char *id)
+{
+	const struct step *step = NULL;
+
+	while ((step = plan_next_step(plan, step)))
+		if (step->type == type && strcmp(step->id, id) == 0)
+			return step;
+	return NULL;
+}
+
+static bool link_would_be_up(const struct plan *plan, const struct link *link)
+{
+	struct link_spec spec = {0};
+	char id[RESOURCE_KEY_MAX + 16];
+	const struct step *step;
+	const struct link_spec *after;
+
+	memcpy(spec.name, link->name, sizeof(spec.name));
+	step = step_for(plan, &link_type, resource_id(&link_type, &spec, id));
+	after = step ? step->after : NULL;
+	if (after && after->settings.fields & LINK_FIELD_UP)
+		return after->settings.up;
+	return link->flags & IFF_UP;
+}
+
+/* The link that would hold the address, or NULL. */
+static const struct link *address_holder(struct core *core, const struct plan *plan,
+					 const struct ip_address *wanted)
+{
+	const struct observed *observed = core_observed(core);
+	const struct address *address = NULL;
+	const struct step *step = NULL;
+
+	while ((step = plan_next_step(plan, step))) {
+		const struct address_spec *after = step->after;
+
+		if (step->type == &address_type && after &&
+		    ip_address_equal(&after->prefix.address, wanted))
+			return observed_link_by_name(observed, after->link);
+	}
+	while ((address = observed_next_address(observed, address))) {
+		const struct link *link = observed_link(observed, address->link);
+		struct address_spec spec = {.prefix = address->prefix};
+		char id[RESOURCE_KEY_MAX + 16];
+
+		if (!link || !ip_address_equal(&address->prefix.address, wanted))
+			continue;
+		memcpy(spec.link, link->name, sizeof(spec.link));
+		step = step_for(plan, &address_type, resource_id(&address_type, &spec, id));
+		if (!step || step->after)
+			return link;
+	}
+	return NULL;
+}
+
+/* Would a route of a link that is up lead to the address? Kernel's prefix routes count through the
+ * addresses that bring them. */
+static bool would_reach(struct core *core, const struct plan *plan,
+			const struct ip_address *remote)
+{
+	const struct observed *observed = core_observed(core);
+	const struct route *route = NULL;
+	const struct step *step = NULL;
+
+	while ((step = plan_next_step(plan, step))) {
+		const struct route_spec *route_after = step->after;
+		const struct address_spec *address_after = step->after;
+
+		if (step->after && step->type == &route_type &&
+		    route_after->type == RTN_UNICAST &&
+		    ip_prefix_contains(&route_after->destination, remote))
+			return true;
+		if (step->after && step->type == &address_type &&
+		    ip_prefix_contains(&address_after->prefix, remote))
+			return true;
+	}
+	while ((route = observed_next_route(observed, route))) {
+		const struct link *link = observed_link(observed, route->link);
+		struct route_spec spec = {.destination = route->destination,
+					  .table = route->table,
+					  .metric = route->metric};
+		char id[RESOURCE_KEY_MAX + 16];
+
+		if (route->type != RTN_UNICAST || !ip_prefix_contains(&route->destination, remote) ||
+		    !link || !link_would_be_up(plan, link))
+			continue;
+		memcpy(spec.link, link->name, sizeof(spec.link));
+		step = step_for(plan, &route_type, resource_id(&route_type, &spec, id));
+		if (step && !step->after)
+			continue;
+		/* A prefix route goes with the address that brought it. */
+		if (route->protocol == RTPROT_KERNEL && ip_address_is_set(&route->source) &&
+		    !address_holder(core, plan, &route->source))
+			continue;
+		return true;
+	}
+	return false;
+}
+
+static int refuse(const struct session *session, const char *what, struct error *error)
+{
+	char text[IP_ADDRESS_TEXT_MAX];
+	int r = error_set(error, ERROR_GUARD_REFUSED, NULL,
+			  "management.path: %s connected to port %u would lose %s",
+			  ip_address_print(&session->remote, text), session->port, what);
+
+	error_hint(error, "put another way to reach this host into the same change, or end the "
+			  "session first");
+	return r;
+}
+
+static int session_check(struct core *core, const struct plan *plan, const struct session *session,
+			 struct error *error)
+{
+	char text[IP_ADDRESS_TEXT_MAX], what[128];
+	const struct link *holder = address_holder(core, plan, &session->local);
+
+	if (!holder) {
+		snprintf(what, sizeof(what), "its address here, %s",
+			 ip_address_print(&session->local, text));
+		return refuse(session, what, error);
+	}
+	if (!link_would_be_up(plan, holder)) {
+		snprintf(what, sizeof(what), "the link %s", holder->name);
+		return refuse(session, what, error);
+	}
+	if (!would_reach(core, plan, &session->remote))
+		return refuse(session, "the route back", error);
+	return 0;
+}
+
+static bool takes_something_away(const struct plan *plan)
+{
+	const struct step *step = NULL;
+
+	while ((step = plan_next_step(plan, step)))
+		if (step->before &&
+		    (step->type == &link_type || step->type == &address_type ||
+		     step->type == &route_type))
+			return true;
+	return false;
+}
+
+static int management_check(struct core *core, const struct plan *plan, void *userdata,
+			    struct error *error)
+{
+	struct sessions sessions = {.count = 0};
+	int r;
+
+	if (!takes_something_away(plan))
+		return 0;
+	r = sessions_read(&sessions);
+	if (r < 0)
+		return error_set(error, ERROR_GUARD_REFUSED, NULL,
+				 "management.path: who is connected could not be read: %s",
+				 strerror(-r));
+	for (unsigned i = 0; i < sessions.count; i++) {
+		r = session_check(core, plan, &sessions.list[i], error);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+const struct guard_rail management_guard = {
+	.name = "management.path",
+	.summary = "Nobody who is connected to a management port loses the address, link or route "
+		   "that he is connected by",
+	.check = management_check,
+};

@@ -1,0 +1,266 @@
+/*
+ * Boot detection, and the same for whatever is plugged in later: each link of ours that intent does
+ * not name is brought up and gets a DHCP client. What was configured so is taken out of intent again
+ * when its link vanishes or turns out to be somebody else's.
+ */
+#include <string.h>
+
+#include "link.h"
+#include "management.h"
+
+struct link_manager {
+	struct core *core;
+	struct link_manager_config config;
+	sd_event_source *look; /* deferred: links appeared or vanished */
+	bool started;
+};
+
+static bool is_configured(const struct core *core, const char *name)
+{
+	static const char *const types[] = {"link/", "dhcp/"};
+	const struct resource *resource = NULL;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
+		char id[IFNAMSIZ + 8];
+
+		strcpy(id, types[i]);
+		strcat(id, name);
+		if (core_resource(core, id))
+			return true;
+	}
+	/* An address that an agent gave a link configures it too. */
+	while ((resource = core_next_resource(core, resource)))
+		if (resource->type == &address_type &&
+		    strcmp(((const struct address_spec *)resource->spec)->link, name) == 0)
+			return true;
+	return false;
+}
+
+static int propose_dhcp(struct core *core, struct proposal *proposal, const char *link)
+{
+	const struct resource_type *type = core_type(core, "dhcp");
+	_cleanup_json_ json_t *object = json_pack("{s:s}", "link", link);
+	_cleanup_(cleanup_free) void *spec = type ? calloc(1, type->spec_size) : NULL;
+
+	if (!type)
+		return 0;
+	if (!spec || !object)
+		return -ENOMEM;
+	if (type->parse(object, spec, NULL) < 0)
+		return -EINVAL;
+	return proposal_put(proposal, type, spec);
+}
+
+static int propose_link(struct core *core, struct proposal *proposal, const struct link *link)
+{
+	struct link_spec spec = {
+		.settings = {
+			.fields = LINK_FIELD_UP | LINK_FIELD_IGNORE_DEAD_ROUTES |
+				  LINK_FIELD_PROMOTE_SECONDARIES,
+			.up = true,
+			/* A route by a link without carrier is skipped by the kernel itself: the other
+			 * uplink is in use at once, and nothing need be put back after a flap. */
+			.ignore_dead_routes = true,
+			.promote_secondaries = true,
+		},
+	};
+	int r;
+
+	text_copy(spec.name, sizeof(spec.name), link->name);
+	r = proposal_put(proposal, &link_type, &spec);
+	return r < 0 ? r : propose_dhcp(core, proposal, link->name);
+}
+
+static int propose_new(struct core *core, struct proposal *proposal)
+{
+	const struct link *link = NULL;
+	int r = 0;
+
+	while (r >= 0 && (link = observed_next_link(core_observed(core), link)))
+		if (link_ownership(core, link, NULL) == LINK_OURS &&
+		    !is_configured(core, link->name))
+			r = propose_link(core, proposal, link);
+	return r;
+}
+
+/* What boot detection put into intent goes when its link is gone or not ours. */
+static int propose_vanished(struct core *core, struct proposal *proposal)
+{
+	const struct resource *resource = NULL;
+	int r = 0;
+
+	while (r >= 0 && (resource = core_next_resource(core, resource))) {
+		const char *name = strchr(resource->id, '/') + 1;
+		const struct link *link;
+
+		if (strcmp(resource->provenance.owner, LINK_BOOT_OWNER) != 0)
+			continue;
+		link = observed_link_by_name(core_observed(core), name);
+		if (!link || link_ownership(core, link, NULL) != LINK_OURS)
+			r = proposal_remove(proposal, resource->id);
+	}
+	return r;
+}
+
+static int look(struct link_manager *manager, const char *why, struct error *error)
+{
+	_cleanup_proposal_ struct proposal proposal;
+	int r;
+
+	if (!manager->config.configure_new)
+		return 0;
+	proposal_init(&proposal, "boot");
+	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, LINK_BOOT_OWNER);
+	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, why);
+	r = propose_new(manager->core, &proposal);
+	if (r >= 0)
+		r = propose_vanished(manager->core, &proposal);
+	if (r < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot configure new links");
+	return proposal.edits ? transaction_run(manager->core, &proposal, false, NULL, error) : 0;
+}
+
+static int on_look(sd_event_source *source, void *userdata)
+{
+	struct link_manager *manager = userdata;
+	struct error error;
+
+	/* The transaction has published what went wrong. The next announcement looks again. */
+	if (look(manager, "a link appeared or vanished", &error) < 0)
+		log_warning("new links: %s", error.message);
+	return 0;
+}
+
+static void schedule_look(struct link_manager *manager)
+{
+	int r;
+
+	if (!manager->started)
+		return;
+	r = manager->look ? sd_event_source_set_enabled(manager->look, SD_EVENT_ONESHOT)
+			  : sd_event_add_defer(core_event(manager->core), &manager->look, on_look,
+					       manager);
+	if (r < 0)
+		log_error("cannot look at new links: %s", strerror(-r));
+}
+
+static void publish_carrier(struct core *core, const struct link *link)
+{
+	core_publish(core, link->carrier ? "link.carrier_gained" : "link.carrier_lost",
+		     json_pack("{s:s}", "link", link->name), "%s: %s", link->name,
+		     link->carrier ? "cable in" : "cable out");
+}
+
+static void on_observed(enum object_kind kind, enum observed_change change,
+			const union object *before, const union object *after, void *userdata)
+{
+	struct link_manager *manager = userdata;
+	struct core *core = manager->core;
+
+	if (kind != OBJECT_LINK || !manager->started)
+		return;
+	if (change != OBSERVED_CHANGED) {
+		const struct link *link = after ? &after->link : &before->link;
+
+		core_publish(core, after ? "link.appeared" : "link.vanished",
+			     json_pack("{s:s}", "link", link->name), "%s %s", link->name,
+			     after ? "appeared" : "vanished");
+		schedule_look(manager);
+		return;
+	}
+	if (before->link.carrier != after->link.carrier &&
+	    link_ownership(core, &after->link, NULL) == LINK_OURS)
+		publish_carrier(core, &after->link);
+	if (before->link.master != after->link.master ||
+	    strcmp(before->link.name, after->link.name) != 0)
+		schedule_look(manager);
+}
+
+static void on_synchronised(bool first, void *userdata)
+{
+	struct link_manager *manager = userdata;
+
+	if (first)
+		return;
+	core_publish(manager->core, "observed.resynchronised", NULL,
+		     "the kernel's announcements overran; the mirror was made true again");
+	schedule_look(manager);
+}
+
+int link_manager_new(struct link_manager **ret, struct core *core,
+		     const struct link_manager_config *config)
+{
+	_cleanup_(link_manager_cleanup) struct link_manager *manager = calloc(1, sizeof(*manager));
+	int r;
+
+	if (!manager)
+		return -ENOMEM;
+	manager->core = core;
+	manager->config = *config;
+	r = core_register_type(core, &link_type, manager);
+	if (r >= 0)
+		r = core_register_type(core, &address_type, manager);
+	if (r >= 0)
+		r = core_register_type(core, &route_type, manager);
+	if (r >= 0)
+		r = core_add_guard_rail(core, &management_guard);
+	if (r >= 0)
+		r = observed_add_handler(core_observed(core), on_observed, on_synchronised,
+					 manager);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(manager);
+	return 0;
+}
+
+void link_manager_free(struct link_manager *manager)
+{
+	sd_event_source_disable_unref(manager->look);
+	free(manager);
+}
+
+int link_manager_start(struct link_manager *manager, struct error *error)
+{
+	manager->started = true;
+	return look(manager, "boot detection", error);
+}
+
+static uint32_t metric_base(const struct core *core, const char *name)
+{
+	const struct link *link = observed_link_by_name(core_observed(core), name);
+
+	return link && link->kind == LINK_WIFI ? 600 : 100;
+}
+
+/* Does intent or another's default route have the metric on a link other than `name`? */
+static bool metric_is_taken(const struct core *core, uint32_t metric, const char *name)
+{
+	const struct observed *observed = core_observed(core);
+	const struct resource *resource = NULL;
+	const struct route *route = NULL;
+
+	while ((resource = core_next_resource(core, resource))) {
+		const struct route_spec *spec = (const void *)resource->spec;
+
+		if (resource->type == &route_type && spec->metric == metric &&
+		    spec->destination.length == 0 && strcmp(spec->link, name) != 0)
+			return true;
+	}
+	while ((route = observed_next_route(observed, route))) {
+		const struct link *link = observed_link(observed, route->link);
+
+		if (route->destination.length == 0 && route->metric == metric &&
+		    route->table == RT_TABLE_MAIN && (!link || strcmp(link->name, name) != 0))
+			return true;
+	}
+	return false;
+}
+
+uint32_t link_uplink_metric(const struct core *core, const char *name)
+{
+	uint32_t metric = metric_base(core, name);
+
+	while (metric_is_taken(core, metric, name))
+		metric++;
+	return metric;
+}

@@ -1,0 +1,279 @@
+/*
+ * Resource type `route`. Its place in the kernel is table, destination and metric (and for IPv6 the
+ * link): a second route in the same place replaces the first.
+ */
+#include <linux/rtnetlink.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "types-internal.h"
+
+#define METRIC_IPV6_DEFAULT 1024 /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
+
+static const struct {
+	const char *text;
+	uint8_t type;
+} route_types[] = {
+	{"unicast", RTN_UNICAST},
+	{"blackhole", RTN_BLACKHOLE},
+	{"unreachable", RTN_UNREACHABLE},
+	{"prohibit", RTN_PROHIBIT},
+};
+
+static const char *route_type_text(uint8_t type)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(route_types); i++)
+		if (route_types[i].type == type)
+			return route_types[i].text;
+	return "other";
+}
+
+static int route_type_parse(const json_t *object, uint8_t *ret, struct error *error)
+{
+	const char *text = json_member_text(object, "type") ?: "unicast";
+
+	for (unsigned i = 0; i < ARRAY_SIZE(route_types); i++) {
+		if (strcmp(route_types[i].text, text) == 0) {
+			*ret = route_types[i].type;
+			return 0;
+		}
+	}
+	return error_set(error, ERROR_PARAMETER_RANGE, "type", "'%.32s' is no type of route", text);
+}
+
+static uint32_t metric_in_kernel(const struct route_spec *spec)
+{
+	if (spec->metric == 0 && spec->destination.address.family == AF_INET6)
+		return METRIC_IPV6_DEFAULT;
+	return spec->metric;
+}
+
+static int route_parse(const json_t *object, void *ret_spec, struct error *error)
+{
+	struct route_spec *spec = ret_spec;
+	const json_t *protocol = json_object_get(object, "protocol");
+	const char *destination;
+	int r = route_type_parse(object, &spec->type, error);
+
+	if (r >= 0 && (spec->type == RTN_UNICAST || json_object_get(object, "link")))
+		r = spec_member_link(object, "link", spec->link, error);
+	if (r >= 0)
+		r = spec_member_text(object, "destination", &destination, error);
+	if (r >= 0)
+		r = ip_network_parse(destination, &spec->destination, "destination", error);
+	if (r >= 0)
+		r = spec_member_address(object, "gateway", &spec->gateway, error);
+	if (r >= 0)
+		r = spec_member_address(object, "source", &spec->source, error);
+	if (r >= 0)
+		r = spec_member_u32(object, "table", &spec->table, error);
+	if (r >= 0)
+		r = spec_member_u32(object, "metric", &spec->metric, error);
+	if (r >= 0)
+		r = spec_member_u32(object, "mtu", &spec->mtu, error);
+	if (r < 0)
+		return r;
+	if (!spec->table)
+		spec->table = RT_TABLE_MAIN;
+	spec->onlink = json_member_true(object, "onlink");
+	spec->foreign = json_is_integer(protocol);
+	spec->protocol = (uint8_t)json_integer_value(protocol);
+	return 0;
+}
+
+static json_t *route_print(const void *data)
+{
+	const struct route_spec *spec = data;
+	char text[IP_PREFIX_TEXT_MAX];
+	_cleanup_json_ json_t *json =
+		json_pack("{s:s,s:s,s:I,s:I}", "destination",
+			  ip_prefix_print(&spec->destination, text), "type",
+			  route_type_text(spec->type), "table", (json_int_t)spec->table, "metric",
+			  (json_int_t)spec->metric);
+	int r = 0;
+
+	if (spec->link[0])
+		r |= json_put(json, "link", json_string(spec->link));
+	if (ip_address_is_set(&spec->gateway))
+		r |= json_put(json, "gateway", json_string(ip_address_print(&spec->gateway, text)));
+	if (ip_address_is_set(&spec->source))
+		r |= json_put(json, "source", json_string(ip_address_print(&spec->source, text)));
+	if (spec->mtu)
+		r |= json_put(json, "mtu", json_integer(spec->mtu));
+	if (spec->onlink)
+		r |= json_put(json, "onlink", json_true());
+	if (spec->foreign)
+		r |= json_put(json, "protocol", json_integer(spec->protocol));
+	return r < 0 ? NULL : TAKE_PTR(json);
+}
+
+static void route_key(const void *data, char buffer[RESOURCE_KEY_MAX])
+{
+	const struct route_spec *spec = data;
+	bool ipv6 = spec->destination.address.family == AF_INET6;
+	char text[IP_PREFIX_TEXT_MAX];
+
+	snprintf(buffer, RESOURCE_KEY_MAX, "%u/%s/%u%s%s", spec->table,
+		 ip_prefix_print(&spec->destination, text), metric_in_kernel(spec),
+		 ipv6 ? "/" : "", ipv6 ? spec->link : "");
+}
+
+/* Routes without a gateway come first: they are what gateways are reached by. */
+static unsigned route_rank(const void *data)
+{
+	const struct route_spec *spec = data;
+
+	return ip_address_is_set(&spec->gateway);
+}
+
+static const struct route *route_in_place(struct core *core, const struct route_spec *spec)
+{
+	const struct observed *observed = core_observed(core);
+	const struct link *link = observed_link_by_name(observed, spec->link);
+	struct route place = {
+		.destination = spec->destination,
+		.table = spec->table,
+		.metric = metric_in_kernel(spec),
+	};
+
+	if (spec->destination.address.family == AF_INET6 && link)
+		place.link = link->index;
+	return observed_route(observed, &place);
+}
+
+static int family_agrees(const struct route_spec *spec, const struct ip_address *address,
+			 const char *parameter, struct error *error)
+{
+	if (!ip_address_is_set(address) ||
+	    address->family == spec->destination.address.family)
+		return 0;
+	return error_set(error, ERROR_PARAMETER_CONFLICT, parameter,
+			 "the %s and the destination are of different address families", parameter);
+}
+
+static int route_validate(struct core *core, const void *data, struct error *error)
+{
+	const struct route_spec *spec = data;
+	const struct route *present;
+	char id[RESOURCE_KEY_MAX + 16], text[IP_ADDRESS_TEXT_MAX];
+	int r = family_agrees(spec, &spec->gateway, "gateway", error);
+
+	if (r >= 0)
+		r = family_agrees(spec, &spec->source, "source", error);
+	if (r < 0)
+		return r;
+	if (spec->type != RTN_UNICAST && ip_address_is_set(&spec->gateway))
+		return error_set(error, ERROR_PARAMETER_CONFLICT, "gateway",
+				 "a %s route has no gateway", route_type_text(spec->type));
+
+	present = route_in_place(core, spec);
+	if (!present || present->protocol == AIOSNET_PROTOCOL ||
+	    core_resource(core, resource_id(&route_type, spec, id)) ||
+	    ip_address_equal(&present->gateway, &spec->gateway))
+		return 0;
+	r = error_set(error, ERROR_ROUTE_EXISTS, "destination",
+		      "somebody else's route by %s has this destination and metric",
+		      ip_address_print(&present->gateway, text));
+	error_hint(error, "choose another metric than %u, or remove the other route", spec->metric);
+	return r;
+}
+
+static int route_observe(struct core *core, const void *wanted, void *ret_spec)
+{
+	const struct observed *observed = core_observed(core);
+	const struct route_spec *spec = wanted;
+	const struct route *route;
+	const struct link *link;
+	struct route_spec *ret = ret_spec;
+
+	if (spec->link[0] && !observed_link_by_name(observed, spec->link))
+		return -ENODEV;
+	route = route_in_place(core, spec);
+	if (!route)
+		return 0;
+	link = route->link ? observed_link(observed, route->link) : NULL;
+	memset(ret, 0, sizeof(*ret));
+	if (link && (route->type == RTN_UNICAST || spec->link[0]))
+		memcpy(ret->link, link->name, sizeof(ret->link));
+	ret->destination = spec->destination;
+	ret->gateway = route->gateway;
+	ret->source = route->source;
+	ret->table = spec->table;
+	ret->metric = spec->metric;
+	ret->mtu = route->mtu;
+	ret->type = route->type;
+	ret->onlink = route->flags & RTNH_F_ONLINK;
+	ret->foreign = route->protocol != AIOSNET_PROTOCOL;
+	ret->protocol = route->protocol;
+	return 1;
+}
+
+static bool route_satisfied(const void *wanted, const void *observed)
+{
+	const struct route_spec *w = wanted, *o = observed;
+
+	return w->type == o->type && w->mtu == o->mtu &&
+	       (w->type != RTN_UNICAST || strcmp(w->link, o->link) == 0) &&
+	       w->gateway.family == o->gateway.family &&
+	       ip_address_equal(&w->gateway, &o->gateway) &&
+	       (!ip_address_is_set(&w->source) || ip_address_equal(&w->source, &o->source));
+}
+
+static int route_request(struct core *core, bool add, const struct route_spec *spec,
+			 struct error *error)
+{
+	const struct link *link = observed_link_by_name(core_observed(core), spec->link);
+	bool gateway = ip_address_is_set(&spec->gateway);
+	char buffer[NETLINK_MESSAGE_MAX], text[IP_PREFIX_TEXT_MAX], what[96];
+	struct route route = {
+		.destination = spec->destination,
+		.gateway = spec->gateway,
+		.source = spec->source,
+		.table = spec->table,
+		.metric = metric_in_kernel(spec),
+		.mtu = spec->mtu,
+		.type = spec->type,
+		.protocol = spec->foreign ? spec->protocol : AIOSNET_PROTOCOL,
+		.scope = spec->type == RTN_UNICAST && !gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+		.flags = spec->onlink ? RTNH_F_ONLINK : 0,
+		.nexthops = 1,
+	};
+	int r;
+
+	if (spec->link[0] && !link)
+		return add ? error_set(error, ERROR_LINK_UNKNOWN, "link",
+				       "there is no interface '%s'", spec->link)
+			   : 0;
+	route.link = link ? link->index : 0;
+	r = netlink_request(core_netlink(core), netlink_build_route(buffer, add, &route));
+	if (r >= 0 || (!add && (r == -ESRCH || r == -ENODEV)))
+		return 0;
+	snprintf(what, sizeof(what), "%s the route to %s", add ? "adding" : "removing",
+		 ip_prefix_print(&spec->destination, text));
+	r = kernel_error(core, r, what, error);
+	if (add && gateway)
+		error_hint(error, "the gateway must be inside a prefix of a link that is up");
+	return r;
+}
+
+static int route_apply(struct core *core, const void *before, const void *after,
+		       struct error *error)
+{
+	if (after)
+		return route_request(core, true, after, error);
+	return before ? route_request(core, false, before, error) : 0;
+}
+
+const struct resource_type route_type = {
+	.name = "route",
+	.order = 30,
+	.spec_size = sizeof(struct route_spec),
+	.parse = route_parse,
+	.print = route_print,
+	.key = route_key,
+	.rank = route_rank,
+	.validate = route_validate,
+	.observe = route_observe,
+	.satisfied = route_satisfied,
+	.apply = route_apply,
+};
