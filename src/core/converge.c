@@ -2,10 +2,10 @@
  * Convergence: the kernel is what intent says, also when something else changed it.
  *
  * A look at all of intent is scheduled when the mirror announces something that may matter: a link
- * came, a link was set down, something of ours is gone. What differs is mended resource by resource;
- * what cannot be (its link is missing, the kernel refuses) keeps its reason and is tried again, with
- * a growing pause, never given up. A resource that somebody keeps changing back is mended ever more
- * slowly too, so that two managers do not fight at full speed.
+ * came, a link was set down, something of ours is gone. What differs is mended resource by
+ * resource; what cannot be (its link is missing, the kernel refuses) keeps its reason and is tried
+ * again, with a growing pause, never given up. A resource that somebody keeps changing back is
+ * mended ever more slowly too, so that two managers do not fight at full speed.
  */
 #include <stdio.h>
 #include <string.h>
@@ -39,8 +39,7 @@ static void resource_failed(struct core *core, struct resource *resource, const 
 
 	text_copy(resource->trouble, sizeof(resource->trouble), why);
 	if (news)
-		core_publish(core, "resource.failed",
-			     json_pack("{s:s}", "resource", resource->id),
+		core_publish(core, "resource.failed", json_pack("{s:s}", "resource", resource->id),
 			     "%s: %s; it is tried again", resource->id, resource->trouble);
 }
 
@@ -114,7 +113,8 @@ int transaction_converge(struct core *core, const char *why, struct error *error
 	core->in_transaction = false;
 
 	if (steps)
-		core_publish(core, "intent.converged", json_pack("{s:i,s:s}", "steps", steps, "why", why),
+		core_publish(core, "intent.converged",
+			     json_pack("{s:i,s:s}", "steps", steps, "why", why),
 			     "%d resources made as intended (%s first): %s", steps, first, why);
 	arm_for_retries(core);
 	return steps;
@@ -126,7 +126,8 @@ static int on_convergence(sd_event_source *source, uint64_t usec, void *userdata
 	struct error error;
 	char why[sizeof(core->convergence_why)];
 
-	/* A look is never taken at a mirror that is known to be wrong; it comes once that is mended. */
+	/* A look is never taken at a mirror that is known to be wrong; it comes once that is
+	 * mended. */
 	if (!observed_is_synchronised(core->observed))
 		return 0;
 	memcpy(why, core->convergence_why, sizeof(why));
@@ -149,8 +150,8 @@ static void arm(struct core *core, usec_t when, const char *why)
 		return;
 	}
 	if (sd_event_source_get_enabled(core->convergence, &enabled) >= 0 &&
-	    enabled != SD_EVENT_OFF &&
-	    sd_event_source_get_time(core->convergence, &planned) >= 0 && planned <= when)
+	    enabled != SD_EVENT_OFF && sd_event_source_get_time(core->convergence, &planned) >= 0 &&
+	    planned <= when)
 		return;
 	text_copy(core->convergence_why, sizeof(core->convergence_why), why);
 	r = sd_event_source_set_time(core->convergence, when);
@@ -186,7 +187,7 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	if (kind == OBJECT_LINK && change != OBSERVED_REMOVED &&
 	    link_matters(change, before ? &before->link : NULL, &after->link))
 		core_schedule_convergence(core, change == OBSERVED_ADDED ? "a link appeared"
-									  : "a link was changed");
+									 : "a link was changed");
 	else if (kind == OBJECT_ADDRESS && change == OBSERVED_REMOVED)
 		core_schedule_convergence(core, "an address was removed");
 	else if (kind == OBJECT_ROUTE && change == OBSERVED_REMOVED &&

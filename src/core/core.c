@@ -57,8 +57,7 @@ void core_free(struct core *core)
 
 	sd_event_source_disable_unref(core->convergence);
 	sd_event_source_disable_unref(core->deadlines);
-	HASH_ITER(hh, core->intent, resource, next)
-	{
+	HASH_ITER (hh, core->intent, resource, next) {
 		HASH_DEL(core->intent, resource);
 		resource_free(resource);
 	}

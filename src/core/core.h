@@ -2,9 +2,9 @@
  * core: intent, observed state, and the transactions between them.
  *
  * This room knows what a resource is, but not one kind of resource: links, addresses, leases and
- * rules are types that the rooms above register. It holds the intent (what ought to be, and who said
- * so), the mirror of the kernel (what is), the journal (what was, and what was about to be), the
- * guard rails (what must not be) and the events (what happened).
+ * rules are types that the rooms above register. It holds the intent (what ought to be, and who
+ * said so), the mirror of the kernel (what is), the journal (what was, and what was about to be),
+ * the guard rails (what must not be) and the events (what happened).
  *
  *     resource.h     resource types and resources
  *     observed.h     the mirror of the kernel
@@ -42,8 +42,8 @@ const struct resource_type *core_type(const struct core *core, const char *name)
 void *core_type_userdata(const struct core *core, const struct resource_type *type);
 
 /*
- * Synchronises the mirror, undoes what a crash left half done, loads intent and makes the kernel so.
- * Resources that wait or fail are tried again by themselves from here on.
+ * Synchronises the mirror, undoes what a crash left half done, loads intent and makes the kernel
+ * so. Resources that wait or fail are tried again by themselves from here on.
  */
 int core_start(struct core *core, struct error *error);
 

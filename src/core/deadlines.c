@@ -54,15 +54,16 @@ static int expire(struct core *core, usec_t now, struct error *error)
 
 int deadlines_meet(struct core *core)
 {
-	struct pending pending = {.core = core, .now = clock_realtime_usec(),
+	struct pending pending = {.core = core,
+				  .now = clock_realtime_usec(),
 				  .next = USEC_INFINITY};
 	struct error error;
 
 	if (journal_each_in_state(core->store, "pending", pending_look, &pending, &error) < 0)
 		core_publish(core, "store.failed", NULL, "%s", error.message);
 	for (unsigned i = 0; i < pending.overdue_count; i++)
-		if (transaction_withdraw(core, pending.overdue[i],
-					 "it was not confirmed in time", &error) < 0)
+		if (transaction_withdraw(core, pending.overdue[i], "it was not confirmed in time",
+					 &error) < 0)
 			core_publish(core, "tx.rollback_failed", NULL, "transaction %llu: %s",
 				     (unsigned long long)pending.overdue[i], error.message);
 	if (expire(core, pending.now, &error) < 0)
@@ -77,7 +78,8 @@ static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 
 int deadlines_arm(struct core *core)
 {
-	struct pending pending = {.core = core, .now = clock_realtime_usec(),
+	struct pending pending = {.core = core,
+				  .now = clock_realtime_usec(),
 				  .next = USEC_INFINITY};
 	usec_t when, wait;
 	struct error error;
@@ -93,9 +95,8 @@ int deadlines_arm(struct core *core)
 	if (pending.overdue_count)
 		pending.next = pending.now;
 	if (pending.next == USEC_INFINITY)
-		return core->deadlines
-			       ? sd_event_source_set_enabled(core->deadlines, SD_EVENT_OFF)
-			       : 0;
+		return core->deadlines ? sd_event_source_set_enabled(core->deadlines, SD_EVENT_OFF)
+				       : 0;
 	wait = MIN(usec_sub(pending.next, pending.now), LOOK_AGAIN);
 	when = usec_add(clock_boottime_usec(), wait ?: TRY_AGAIN);
 	if (!core->deadlines)

@@ -17,7 +17,8 @@ struct event_record {
 	json_t *data;	   /* object, may be NULL; owned by the ring */
 };
 
-/* Publishes an event: takes `data` (may be NULL), writes the sentence to the log at notice level. */
+/* Publishes an event: takes `data` (may be NULL), writes the sentence to the log at notice level.
+ */
 void core_publish(struct core *core, const char *kind, json_t *data, const char *format, ...)
 	_printf_(4, 5);
 

@@ -18,8 +18,7 @@ const struct guard_rail *core_next_guard_rail(const struct core *core,
 	return next < core->guards + core->guards_count ? next : NULL;
 }
 
-int guard_check(struct core *core, const struct plan *plan, bool administrator,
-		struct error *error)
+int guard_check(struct core *core, const struct plan *plan, bool administrator, struct error *error)
 {
 	const struct guard_rail *guard = NULL;
 

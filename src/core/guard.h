@@ -1,8 +1,8 @@
 /*
  * Guard rails: what no change may do, whoever asks.
  *
- * A guard rail is a named question to a plan: it looks at the steps, at intent as it would become and
- * at the mirror, and either lets the plan pass or refuses it with the counterexample.
+ * A guard rail is a named question to a plan: it looks at the steps, at intent as it would become
+ * and at the mirror, and either lets the plan pass or refuses it with the counterexample.
  */
 #pragma once
 

@@ -196,11 +196,10 @@ int journal_each_in_state(struct store *store, const char *state, journal_row_t 
 
 	/* Collected first: the caller writes to the table that is being read. */
 	r = each_row(store,
-		     store_statement(store, applying ? STATEMENT_ENTRY_APPLYING
-						     : STATEMENT_ENTRY_PENDING),
+		     store_statement(store,
+				     applying ? STATEMENT_ENTRY_APPLYING : STATEMENT_ENTRY_PENDING),
 		     entry_row, collect_row, entries, error);
-	json_array_foreach(entries, i, entry)
-	{
+	json_array_foreach (entries, i, entry) {
 		if (r != 0)
 			break;
 		r = row(entry, userdata);

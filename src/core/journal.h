@@ -12,7 +12,7 @@
 
 struct journal_entry {
 	uint64_t number;
-	usec_t time;	/* realtime */
+	usec_t time; /* realtime */
 	const char *tool;
 	const struct provenance *provenance;
 	json_t *changes; /* borrowed */
@@ -25,8 +25,7 @@ int journal_begin(struct store *store, const struct journal_entry *entry, uint64
 
 /* Opens the SQLite transaction that ends an entry; intent is written between these two. */
 int journal_commit_begin(struct store *store, bool durable, struct error *error);
-int journal_put_resource(struct store *store, const struct resource *resource,
-			 struct error *error);
+int journal_put_resource(struct store *store, const struct resource *resource, struct error *error);
 int journal_delete_resource(struct store *store, const char *id, struct error *error);
 int journal_commit_end(struct store *store, uint64_t number, enum transaction_state state,
 		       usec_t deadline, struct error *error);
@@ -41,8 +40,8 @@ typedef int (*journal_row_t)(json_t *row, void *userdata);
 int journal_each_resource(struct store *store, journal_row_t row, void *userdata,
 			  struct error *error);
 /* Entries with state `applying` (newest first), or `pending` (oldest first). */
-int journal_each_in_state(struct store *store, const char *state, journal_row_t row,
-			  void *userdata, struct error *error);
+int journal_each_in_state(struct store *store, const char *state, journal_row_t row, void *userdata,
+			  struct error *error);
 /* One entry whole, -ENOENT when there is none. */
 int journal_get(struct store *store, uint64_t number, json_t **ret, struct error *error);
 int journal_page(struct store *store, uint64_t before, unsigned limit, bool changes, json_t **ret,

@@ -13,13 +13,14 @@ struct observed;
 enum observed_change { OBSERVED_ADDED, OBSERVED_CHANGED, OBSERVED_REMOVED };
 
 /*
- * Called after the mirror has changed. `before` is the object as it was (NULL when added), `after` as
- * it is (NULL when removed); both are borrowed for the call. Handlers may not change the kernel.
+ * Called after the mirror has changed. `before` is the object as it was (NULL when added), `after`
+ * as it is (NULL when removed); both are borrowed for the call. Handlers may not change the kernel.
  */
 typedef void (*observed_handler_t)(enum object_kind kind, enum observed_change change,
 				   const union object *before, const union object *after,
 				   void *userdata);
-/* Called when the mirror is known to be true again: at the start and after each resynchronisation. */
+/* Called when the mirror is known to be true again: at the start and after each resynchronisation.
+ */
 typedef void (*observed_synchronised_t)(bool first, void *userdata);
 
 int observed_new(struct observed **ret, sd_event *event, int receive_buffer);

@@ -324,8 +324,8 @@ json_t *plan_steps_to_json(const struct plan *plan)
 		    json_put(entry, "type", json_string(type->name)) < 0 ||
 		    json_put(entry, "before",
 			     step->before ? type->print(step->before) : json_null()) < 0 ||
-		    json_put(entry, "after",
-			     step->after ? type->print(step->after) : json_null()) < 0) {
+		    json_put(entry, "after", step->after ? type->print(step->after) : json_null()) <
+			    0) {
 			json_decref(entry);
 			return NULL;
 		}
@@ -386,8 +386,7 @@ int steps_from_json(struct core *core, const json_t *array, struct step **ret, s
 
 	if (!steps)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot read a plan");
-	json_array_foreach(array, i, entry)
-	{
+	json_array_foreach (array, i, entry) {
 		struct step *step = &steps[i];
 
 		step->type = core_type(core, json_member_text(entry, "type") ?: "");

@@ -52,6 +52,26 @@ int proposal_put(struct proposal *proposal, const struct resource_type *type, co
 	return resource ? append(proposal, resource->id, resource, false) : -ENOMEM;
 }
 
+int proposal_put_json(struct core *core, struct proposal *proposal, const char *name, json_t *spec,
+		      struct error *error)
+{
+	_cleanup_json_ json_t *taken = spec;
+	const struct resource_type *type = core_type(core, name);
+	_cleanup_(cleanup_free) void *parsed = type ? calloc(1, type->spec_size) : NULL;
+	int r;
+
+	if (!type)
+		return 0;
+	if (!taken || !parsed)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot propose a %s", name);
+	r = type->parse(taken, parsed, error);
+	if (r < 0)
+		return r;
+	if (proposal_put(proposal, type, parsed) < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot propose a %s", name);
+	return 0;
+}
+
 int proposal_remove(struct proposal *proposal, const char *id)
 {
 	return append(proposal, id, NULL, false);

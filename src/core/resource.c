@@ -136,8 +136,7 @@ int resource_from_json(struct core *core, const json_t *object, struct resource 
 	text_member(object, "goal", resource->provenance.goal, PROVENANCE_TEXT_MAX);
 	text_member(object, "parent", resource->parent, sizeof(resource->parent));
 	resource->created = (usec_t)json_member_integer(object, "created", 0);
-	resource->expires =
-		(usec_t)json_member_integer(object, "expires", (int64_t)USEC_INFINITY);
+	resource->expires = (usec_t)json_member_integer(object, "expires", (int64_t)USEC_INFINITY);
 	resource->transaction = (uint64_t)json_member_integer(object, "transaction", 0);
 	if (baseline && type->restore) {
 		memset(spec, 0, type->spec_size);

@@ -1,10 +1,10 @@
 /*
  * Resources: the typed things that intent is made of.
  *
- * A resource type is one table of functions. It says how a specification is read from and written to
- * JSON, what the kernel has of it, whether that is what is wanted, and how to make it so. Dry run,
- * rollback, undo, expiry, crash recovery and provenance follow from these few functions and are
- * written once, in this room.
+ * A resource type is one table of functions. It says how a specification is read from and written
+ * to JSON, what the kernel has of it, whether that is what is wanted, and how to make it so. Dry
+ * run, rollback, undo, expiry, crash recovery and provenance follow from these few functions and
+ * are written once, in this room.
  *
  * A specification is a plain struct without pointers, `spec_size` bytes: copying is assignment.
  */
@@ -27,11 +27,12 @@ struct provenance {
 };
 
 struct resource_type {
-	const char *name;  /* "address" */
-	unsigned order;	   /* lower is made first and removed last */
-	size_t spec_size;  /* bytes */
+	const char *name; /* "address" */
+	unsigned order;	  /* lower is made first and removed last */
+	size_t spec_size; /* bytes */
 
-	/* The specification of JSON; errors name the member. It need not be possible here and now. */
+	/* The specification of JSON; errors name the member. It need not be possible here and now.
+	 */
 	int (*parse)(const json_t *object, void *ret_spec, struct error *error);
 	/* JSON of the specification, or NULL when memory is exhausted. */
 	json_t *(*print)(const void *spec);
@@ -42,24 +43,24 @@ struct resource_type {
 	/* May this be asked for here and now? Called before anything changes. Optional. */
 	int (*validate)(struct core *core, const void *spec, struct error *error);
 	/*
-	 * What there is of the resource of `wanted`'s identity: 1 and `ret_spec` filled; 0 when there
-	 * is none; -ENODEV when it cannot be yet (its link is missing: it waits).
+	 * What there is of the resource of `wanted`'s identity: 1 and `ret_spec` filled; 0 when
+	 * there is none; -ENODEV when it cannot be yet (its link is missing: it waits).
 	 */
 	int (*observe)(struct core *core, const void *wanted, void *ret_spec);
 	/* Does what is observed satisfy what is wanted? */
 	bool (*satisfied)(const void *wanted, const void *observed);
 	/*
-	 * Optional: when released, the former state comes back, instead of nothing. Adds to `wanted` what `previous` set and `wanted` does not, as it
-	 * was in `baseline`. When the resource is released, `wanted` comes zeroed.
+	 * Optional: when released, the former state comes back, instead of nothing. Adds to
+	 * `wanted` what `previous` set and `wanted` does not, as it was in `baseline`. When the
+	 * resource is released, `wanted` comes zeroed.
 	 */
 	void (*restore)(const void *previous, const void *baseline, void *wanted);
 	/*
-	 * Makes it so: from `before` (NULL: there is none) to `after` (NULL: remove). Idempotent, so
-	 * that an inverse may be applied to a step that never happened: what is already so is no
+	 * Makes it so: from `before` (NULL: there is none) to `after` (NULL: remove). Idempotent,
+	 * so that an inverse may be applied to a step that never happened: what is already so is no
 	 * error.
 	 */
-	int (*apply)(struct core *core, const void *before, const void *after,
-		     struct error *error);
+	int (*apply)(struct core *core, const void *before, const void *after, struct error *error);
 };
 
 /* One resource of intent. Owned by the intent that holds it. */
@@ -67,15 +68,15 @@ struct resource {
 	const struct resource_type *type;
 	struct provenance provenance;
 	char parent[RESOURCE_KEY_MAX + 16]; /* "type/key" of the resource it derives from, or "" */
-	usec_t created; /* realtime */
-	usec_t expires; /* realtime, or USEC_INFINITY */
-	uint64_t transaction; /* that put it there last */
+	usec_t created;			    /* realtime */
+	usec_t expires;			    /* realtime, or USEC_INFINITY */
+	uint64_t transaction;		    /* that put it there last */
 	void *baseline; /* observed before intent took it; only of types that restore, else NULL */
-	char *id; /* "type/key" */
+	char *id;	/* "type/key" */
 	UT_hash_handle hh;
 	/* What hinders it, for people: "" when it stands. Not stored. */
 	char trouble[160];
-	usec_t retry_at;  /* boottime of the next attempt, 0 for none */
+	usec_t retry_at; /* boottime of the next attempt, 0 for none */
 	unsigned attempts;
 	_Alignas(max_align_t) unsigned char spec[];
 };
@@ -88,7 +89,8 @@ struct resource *resource_copy(const struct resource *resource);
 void resource_free(struct resource *resource);
 DEFINE_CLEANUP(struct resource *, resource_cleanup, resource_free)
 
-/* The order in which resources are made: by type, by rank, by id. Below, at or above 0 as strcmp(). */
+/* The order in which resources are made: by type, by rank, by id. Below, at or above 0 as strcmp().
+ */
 int resource_compare(const struct resource *a, const struct resource *b);
 
 /* The whole resource as JSON (id, type, spec, owner, reason, goal, created, expires, parent,

@@ -36,8 +36,8 @@ struct store {
 sqlite3_stmt *store_statement(struct store *store, enum statement which);
 /* Runs a statement that returns no rows: 0 or -EIO. */
 int store_run(struct store *store, sqlite3_stmt *statement);
-/* Whether a commit waits for the disk. SQLite obeys this pragma while it is compiled, so it cannot be
- * a prepared statement. 0 or -EIO. */
+/* Whether a commit waits for the disk. SQLite obeys this pragma while it is compiled, so it cannot
+ * be a prepared statement. 0 or -EIO. */
 int store_set_durable(struct store *store, bool durable);
 /* Fills `error` with what SQLite says; returns its negative errno. */
 int store_failed(struct store *store, const char *what, struct error *error);

@@ -34,10 +34,10 @@ static const char *const statement_text[_STATEMENT_MAX] = {
 	[STATEMENT_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE number = ?1",
 	[STATEMENT_ENTRY_PAGE] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE number < ?1"
 				 " AND state != 'applying' ORDER BY number DESC LIMIT ?2",
-	[STATEMENT_ENTRY_APPLYING] = "SELECT " ENTRY_COLUMNS
-				     " FROM entry WHERE state = 'applying' ORDER BY number DESC",
-	[STATEMENT_ENTRY_PENDING] = "SELECT " ENTRY_COLUMNS
-				    " FROM entry WHERE state = 'pending' ORDER BY number",
+	[STATEMENT_ENTRY_APPLYING] =
+		"SELECT " ENTRY_COLUMNS " FROM entry WHERE state = 'applying' ORDER BY number DESC",
+	[STATEMENT_ENTRY_PENDING] =
+		"SELECT " ENTRY_COLUMNS " FROM entry WHERE state = 'pending' ORDER BY number",
 	[STATEMENT_ENTRY_PRUNE] =
 		"DELETE FROM entry WHERE number <= (SELECT max(number) FROM entry) - ?1"
 		" AND state NOT IN ('applying', 'pending')",
@@ -54,8 +54,8 @@ int store_failed(struct store *store, const char *what, struct error *error)
 {
 	int code = sqlite3_extended_errcode(store->database);
 	bool damaged = (code & 0xff) == SQLITE_CORRUPT || (code & 0xff) == SQLITE_NOTADB;
-	int r = error_set(error, damaged ? ERROR_STORE_CORRUPT : ERROR_STORE_FAILED, NULL,
-			  "%s: %s", what, sqlite3_errmsg(store->database));
+	int r = error_set(error, damaged ? ERROR_STORE_CORRUPT : ERROR_STORE_FAILED, NULL, "%s: %s",
+			  what, sqlite3_errmsg(store->database));
 
 	error_hint(error, "check the state directory: free space, permissions, the disk's health");
 	return r;

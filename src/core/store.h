@@ -3,8 +3,8 @@
  *
  * What fsync waits for. A killed process loses nothing that was committed, because the pages are
  * already the kernel's: so the journal entry before a change is written without fsync. A power cut
- * takes the kernel's network state with it, so a journal entry that it also takes is not missed. Only
- * the commit of a change that somebody asked for is flushed to the disk, before the answer.
+ * takes the kernel's network state with it, so a journal entry that it also takes is not missed.
+ * Only the commit of a change that somebody asked for is flushed to the disk, before the answer.
  */
 #pragma once
 

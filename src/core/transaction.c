@@ -204,7 +204,8 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 	} else if (r >= 0) {
 		outcome.state = state;
 		if (proposal->confirm_within)
-			outcome.deadline = usec_add(clock_realtime_usec(), proposal->confirm_within);
+			outcome.deadline =
+				usec_add(clock_realtime_usec(), proposal->confirm_within);
 		core->in_transaction = true;
 		r = journal_plan(core, proposal, &plan, outcome.steps, &outcome.transaction, error);
 		if (r >= 0)
@@ -246,8 +247,7 @@ int transaction_confirm(struct core *core, uint64_t number, struct error *error)
 	r = journal_mark(core->store, number, TRANSACTION_COMMITTED, "", error);
 	if (r < 0)
 		return r;
-	core_publish(core, "tx.confirmed",
-		     json_pack("{s:I}", "transaction", (json_int_t)number),
+	core_publish(core, "tx.confirmed", json_pack("{s:I}", "transaction", (json_int_t)number),
 		     "transaction %llu was confirmed", (unsigned long long)number);
 	return deadlines_arm(core);
 }
@@ -315,8 +315,7 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 	const json_t *changes = json_object_get(entry, "changes"), *change;
 	size_t i;
 
-	json_array_foreach(changes, i, change)
-	{
+	json_array_foreach (changes, i, change) {
 		uint64_t later = changed_since(core, change, number);
 		int r;
 

@@ -6,9 +6,9 @@
  * rails, plans the steps with their inverses, writes them to the journal, applies them, reads the
  * kernel back, and commits; or undoes every step and says why. One runs at a time, to its end.
  *
- * Crash safety: the journal holds the whole plan before the first step. A plan without its commit is
- * undone at the next start, by the inverses of all its steps in reverse order; they are idempotent,
- * so it does not matter how far it got.
+ * Crash safety: the journal holds the whole plan before the first step. A plan without its commit
+ * is undone at the next start, by the inverses of all its steps in reverse order; they are
+ * idempotent, so it does not matter how far it got.
  */
 #pragma once
 
@@ -23,13 +23,13 @@ struct edit {
 
 struct proposal {
 	struct provenance provenance;
-	char tool[64];		  /* what asked: "net.configure", "dhcp", "boot", "drift" */
+	char tool[64]; /* what asked: "net.configure", "dhcp", "boot", "drift" */
 	char parent[RESOURCE_KEY_MAX + 16]; /* of all resources that it puts, or "" */
-	usec_t expires;		  /* realtime, USEC_INFINITY for never */
-	usec_t confirm_within;	  /* rolled back unless confirmed; 0 for not asked */
-	bool replaces_children;	  /* what else derives from `parent` and is not put is to be gone */
-	bool administrator;	  /* may pass guard rails that only an administrator may */
-	bool durable;		  /* the answer waits until a power cut cannot take it back */
+	usec_t expires;			    /* realtime, USEC_INFINITY for never */
+	usec_t confirm_within;		    /* rolled back unless confirmed; 0 for not asked */
+	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
+	bool administrator;	/* may pass guard rails that only an administrator may */
+	bool durable;		/* the answer waits until a power cut cannot take it back */
 	struct edit *edits, **tail;
 };
 
@@ -41,16 +41,20 @@ void proposal_clear(struct proposal *proposal);
  * 0 or -ENOMEM. */
 int proposal_put(struct proposal *proposal, const struct resource_type *type, const void *spec);
 int proposal_remove(struct proposal *proposal, const char *id);
+/* The same by the type's name, with the specification as JSON (taken, also on failure): for a room
+ * that puts resources of another room's type. Without such a type in this daemon, 0 and nothing. */
+int proposal_put_json(struct core *core, struct proposal *proposal, const char *type, json_t *spec,
+		      struct error *error);
 /* Wants `resource` (taken, also on failure) back as it was, with its own provenance. */
 int proposal_restore(struct proposal *proposal, struct resource *resource);
 
 enum transaction_state {
-	TRANSACTION_UNCHANGED,	 /* everything was so already: nothing written, no number */
-	TRANSACTION_PLANNED,	 /* dry run */
+	TRANSACTION_UNCHANGED, /* everything was so already: nothing written, no number */
+	TRANSACTION_PLANNED,   /* dry run */
 	TRANSACTION_COMMITTED,
-	TRANSACTION_PENDING,	 /* committed, rolled back at its deadline unless confirmed */
+	TRANSACTION_PENDING, /* committed, rolled back at its deadline unless confirmed */
 	TRANSACTION_ROLLED_BACK,
-	TRANSACTION_UNDONE,	 /* was committed, undone by a later one */
+	TRANSACTION_UNDONE, /* was committed, undone by a later one */
 	_TRANSACTION_STATE_MAX
 };
 

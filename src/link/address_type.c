@@ -23,8 +23,8 @@ static int address_parse(const json_t *object, void *ret_spec, struct error *err
 		r = spec_member_u32(object, "metric", &spec->metric, error);
 	if (r < 0)
 		return r;
-	spec->valid_until = (usec_t)json_member_integer(object, "valid_until",
-							(int64_t)USEC_INFINITY);
+	spec->valid_until =
+		(usec_t)json_member_integer(object, "valid_until", (int64_t)USEC_INFINITY);
 	spec->foreign = json_is_integer(protocol);
 	spec->protocol = (uint8_t)json_integer_value(protocol);
 	return 0;
@@ -34,9 +34,8 @@ static json_t *address_print(const void *data)
 {
 	const struct address_spec *spec = data;
 	char text[IP_PREFIX_TEXT_MAX];
-	_cleanup_json_ json_t *json =
-		json_pack("{s:s,s:s}", "link", spec->link, "address",
-			  ip_prefix_print(&spec->prefix, text));
+	_cleanup_json_ json_t *json = json_pack("{s:s,s:s}", "link", spec->link, "address",
+						ip_prefix_print(&spec->prefix, text));
 	int r = 0;
 
 	if (ip_address_is_set(&spec->broadcast))

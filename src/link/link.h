@@ -2,9 +2,9 @@
  * link: the interfaces of this host, their addresses and their routes.
  *
  * Holds the resource types `link`, `address` and `route`, decides which interfaces are ours to
- * configure, and configures them as they appear: at boot and whenever one is plugged in. An interface
- * that somebody else made (a container's veth, docker0, a virtual machine's tap) is left alone unless
- * intent names it.
+ * configure, and configures them as they appear: at boot and whenever one is plugged in. An
+ * interface that somebody else made (a container's veth, docker0, a virtual machine's tap) is left
+ * alone unless intent names it.
  */
 #pragma once
 
@@ -15,6 +15,14 @@
 struct link_spec {
 	char name[IFNAMSIZ];
 	struct link_settings settings;
+};
+
+/* ---- type "mtu": key LINK. What a network announces (DHCP option 26); intent for the link itself
+ * that names an MTU comes first. ---- */
+
+struct mtu_spec {
+	char link[IFNAMSIZ];
+	uint32_t mtu; /* bytes */
 };
 
 /* ---- type "address": key LINK/ADDRESS/LENGTH ---- */
@@ -38,14 +46,15 @@ struct route_spec {
 	struct ip_address source;  /* preferred source, unset: the kernel chooses */
 	uint32_t table;		   /* 254 is main */
 	uint32_t metric;
-	uint32_t mtu; /* bytes, 0: the link's */
-	uint8_t type; /* RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT */
-	bool onlink;  /* the gateway is reached though no prefix has it */
-	bool foreign; /* observed only: not made by us, it bears `protocol` */
+	uint32_t mtu;	  /* bytes, 0: the link's */
+	uint8_t type;	  /* RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT */
+	bool onlink;	  /* the gateway is reached though no prefix has it */
+	bool foreign;	  /* observed only: not made by us, it bears `protocol` */
 	uint8_t protocol; /* rtm_protocol of a foreign one */
 };
 
 extern const struct resource_type link_type;
+extern const struct resource_type mtu_type;
 extern const struct resource_type address_type;
 extern const struct resource_type route_type;
 
@@ -60,8 +69,8 @@ enum link_ownership {
 /* The owner in the provenance of what boot detection configured. */
 #define LINK_BOOT_OWNER "boot"
 
-/* Whose the link is, and why, in words ("a bridge that docker made"); `ret_why` may be NULL, the text
- * is a constant. A link that intent names is ours. */
+/* Whose the link is, and why, in words ("a bridge that docker made"); `ret_why` may be NULL, the
+ * text is a constant. A link that intent names is ours. */
 enum link_ownership link_ownership(const struct core *core, const struct link *link,
 				   const char **ret_why);
 

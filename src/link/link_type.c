@@ -1,6 +1,6 @@
 /*
- * Resource type `link`: what is set on an interface. Only the members that are named count; what the
- * interface was before comes back when it is released.
+ * Resource type `link`: what is set on an interface. Only the members that are named count; what
+ * the interface was before comes back when it is released.
  */
 #include <stdio.h>
 #include <string.h>
@@ -17,11 +17,11 @@ static const struct {
 	unsigned field;
 	size_t offset;
 } truths[] = {
-	{"up", LINK_FIELD_UP, offsetof(struct link_settings, up)},
-	{"ignore_dead_routes", LINK_FIELD_IGNORE_DEAD_ROUTES,
-	 offsetof(struct link_settings, ignore_dead_routes)},
+	{"up",		  LINK_FIELD_UP,		      offsetof(struct link_settings, up)			},
+	{"ignore_dead_routes",  LINK_FIELD_IGNORE_DEAD_ROUTES,
+	 offsetof(struct link_settings,							ignore_dead_routes) },
 	{"promote_secondaries", LINK_FIELD_PROMOTE_SECONDARIES,
-	 offsetof(struct link_settings, promote_secondaries)},
+	 offsetof(struct link_settings,							promote_secondaries)},
 };
 
 static bool *truth(struct link_settings *settings, unsigned i)
@@ -175,8 +175,7 @@ static void link_restore(const void *previous, const void *baseline, void *wante
 	w->settings.fields |= added;
 }
 
-static int link_apply(struct core *core, const void *before, const void *after,
-		      struct error *error)
+static int link_apply(struct core *core, const void *before, const void *after, struct error *error)
 {
 	const struct link_spec *b = before, *a = after;
 	const struct link *link;

@@ -76,7 +76,7 @@ static int sessions_read(struct sessions *ret)
 				   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 			.request = {.sdiag_family = families[i],
 				    .sdiag_protocol = IPPROTO_TCP,
-				    .idiag_states = 1 << TCP_ESTABLISHED},
+				    .idiag_states = 1 << TCP_ESTABLISHED	},
 		};
 
 		r = netlink_query(socket, &query.header, session_collect, ret);
@@ -147,8 +147,7 @@ static const struct link *address_holder(struct core *core, const struct plan *p
 
 /* Would a route of a link that is up lead to the address? Kernel's prefix routes count through the
  * addresses that bring them. */
-static bool would_reach(struct core *core, const struct plan *plan,
-			const struct ip_address *remote)
+static bool would_reach(struct core *core, const struct plan *plan, const struct ip_address *remote)
 {
 	const struct observed *observed = core_observed(core);
 	const struct route *route = NULL;
@@ -158,8 +157,7 @@ static bool would_reach(struct core *core, const struct plan *plan,
 		const struct route_spec *route_after = step->after;
 		const struct address_spec *address_after = step->after;
 
-		if (step->after && step->type == &route_type &&
-		    route_after->type == RTN_UNICAST &&
+		if (step->after && step->type == &route_type && route_after->type == RTN_UNICAST &&
 		    ip_prefix_contains(&route_after->destination, remote))
 			return true;
 		if (step->after && step->type == &address_type &&
@@ -173,8 +171,9 @@ static bool would_reach(struct core *core, const struct plan *plan,
 					  .metric = route->metric};
 		char id[RESOURCE_KEY_MAX + 16];
 
-		if (route->type != RTN_UNICAST || !ip_prefix_contains(&route->destination, remote) ||
-		    !link || !link_would_be_up(plan, link))
+		if (route->type != RTN_UNICAST ||
+		    !ip_prefix_contains(&route->destination, remote) || !link ||
+		    !link_would_be_up(plan, link))
 			continue;
 		memcpy(spec.link, link->name, sizeof(spec.link));
 		step = step_for(plan, &route_type, resource_id(&route_type, &spec, id));
@@ -226,9 +225,8 @@ static bool takes_something_away(const struct plan *plan)
 	const struct step *step = NULL;
 
 	while ((step = plan_next_step(plan, step)))
-		if (step->before &&
-		    (step->type == &link_type || step->type == &address_type ||
-		     step->type == &route_type))
+		if (step->before && (step->type == &link_type || step->type == &address_type ||
+				     step->type == &route_type))
 			return true;
 	return false;
 }

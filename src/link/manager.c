@@ -1,7 +1,7 @@
 /*
  * Boot detection, and the same for whatever is plugged in later: each link of ours that intent does
- * not name is brought up and gets a DHCP client. What was configured so is taken out of intent again
- * when its link vanishes or turns out to be somebody else's.
+ * not name is brought up and gets a DHCP client. What was configured so is taken out of intent
+ * again when its link vanishes or turns out to be somebody else's.
  */
 #include <string.h>
 
@@ -36,42 +36,31 @@ static bool is_configured(const struct core *core, const char *name)
 	return false;
 }
 
-static int propose_dhcp(struct core *core, struct proposal *proposal, const char *link)
-{
-	const struct resource_type *type = core_type(core, "dhcp");
-	_cleanup_json_ json_t *object = json_pack("{s:s}", "link", link);
-	_cleanup_(cleanup_free) void *spec = type ? calloc(1, type->spec_size) : NULL;
-
-	if (!type)
-		return 0;
-	if (!spec || !object)
-		return -ENOMEM;
-	if (type->parse(object, spec, NULL) < 0)
-		return -EINVAL;
-	return proposal_put(proposal, type, spec);
-}
-
-static int propose_link(struct core *core, struct proposal *proposal, const struct link *link)
+static int propose_link(struct core *core, struct proposal *proposal, const struct link *link,
+			struct error *error)
 {
 	struct link_spec spec = {
-		.settings = {
-			.fields = LINK_FIELD_UP | LINK_FIELD_IGNORE_DEAD_ROUTES |
-				  LINK_FIELD_PROMOTE_SECONDARIES,
-			.up = true,
-			/* A route by a link without carrier is skipped by the kernel itself: the other
-			 * uplink is in use at once, and nothing need be put back after a flap. */
-			.ignore_dead_routes = true,
-			.promote_secondaries = true,
-		},
+		.settings =
+			{
+				   .fields = LINK_FIELD_UP | LINK_FIELD_IGNORE_DEAD_ROUTES |
+					  LINK_FIELD_PROMOTE_SECONDARIES, .up = true,
+				   /* A route by a link without carrier is skipped by the kernel
+				   * itself: the other  uplink is in use at once, and nothing need be
+				   * put back after a flap. */
+				.ignore_dead_routes = true,
+				   .promote_secondaries = true,
+				   },
 	};
-	int r;
 
 	text_copy(spec.name, sizeof(spec.name), link->name);
-	r = proposal_put(proposal, &link_type, &spec);
-	return r < 0 ? r : propose_dhcp(core, proposal, link->name);
+	if (proposal_put(proposal, &link_type, &spec) < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot configure %s",
+				 link->name);
+	return proposal_put_json(core, proposal, "dhcp", json_pack("{s:s}", "link", link->name),
+				 error);
 }
 
-static int propose_new(struct core *core, struct proposal *proposal)
+static int propose_new(struct core *core, struct proposal *proposal, struct error *error)
 {
 	const struct link *link = NULL;
 	int r = 0;
@@ -79,12 +68,12 @@ static int propose_new(struct core *core, struct proposal *proposal)
 	while (r >= 0 && (link = observed_next_link(core_observed(core), link)))
 		if (link_ownership(core, link, NULL) == LINK_OURS &&
 		    !is_configured(core, link->name))
-			r = propose_link(core, proposal, link);
+			r = propose_link(core, proposal, link, error);
 	return r;
 }
 
 /* What boot detection put into intent goes when its link is gone or not ours. */
-static int propose_vanished(struct core *core, struct proposal *proposal)
+static int propose_vanished(struct core *core, struct proposal *proposal, struct error *error)
 {
 	const struct resource *resource = NULL;
 	int r = 0;
@@ -99,7 +88,9 @@ static int propose_vanished(struct core *core, struct proposal *proposal)
 		if (!link || link_ownership(core, link, NULL) != LINK_OURS)
 			r = proposal_remove(proposal, resource->id);
 	}
-	return r;
+	if (r < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot forget what vanished");
+	return 0;
 }
 
 static int look(struct link_manager *manager, const char *why, struct error *error)
@@ -112,11 +103,11 @@ static int look(struct link_manager *manager, const char *why, struct error *err
 	proposal_init(&proposal, "boot");
 	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, LINK_BOOT_OWNER);
 	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, why);
-	r = propose_new(manager->core, &proposal);
+	r = propose_new(manager->core, &proposal, error);
 	if (r >= 0)
-		r = propose_vanished(manager->core, &proposal);
+		r = propose_vanished(manager->core, &proposal, error);
 	if (r < 0)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot configure new links");
+		return r;
 	return proposal.edits ? transaction_run(manager->core, &proposal, false, NULL, error) : 0;
 }
 
@@ -198,6 +189,8 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 	manager->core = core;
 	manager->config = *config;
 	r = core_register_type(core, &link_type, manager);
+	if (r >= 0)
+		r = core_register_type(core, &mtu_type, manager);
 	if (r >= 0)
 		r = core_register_type(core, &address_type, manager);
 	if (r >= 0)

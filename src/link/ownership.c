@@ -18,16 +18,21 @@ static const char *const made_by_somebody[_LINK_KIND_MAX] = {
 };
 
 /* How container engines name the host's end of a container's veth pair. The other end, inside, is a
- * container's eth0: seen from there it is the uplink, and nothing but the name tells the two apart. */
+ * container's eth0: seen from there it is the uplink, and nothing but the name tells the two apart.
+ */
 static const struct {
 	const char *prefix;
 	const char *why;
 } engine_names[] = {
-	{"veth", "a container's veth"},	       {"cali", "a Calico endpoint"},
-	{"lxc", "a container of Cilium or LXC"}, {"vnet", "a virtual machine's interface"},
-	{"docker", "made by Docker"},	       {"podman", "made by Podman"},
-	{"cni", "made by a CNI plugin"},       {"ve-", "a container of systemd-nspawn"},
-	{"vb-", "a container of systemd-nspawn"},
+	{"veth",	 "a container's veth"	     },
+	{"cali",	 "a Calico endpoint"	    },
+	{"lxc",	"a container of Cilium or LXC" },
+	{"vnet",	 "a virtual machine's interface"},
+	{"docker", "made by Docker"		   },
+	{"podman", "made by Podman"		   },
+	{"cni",	"made by a CNI plugin"	      },
+	{"ve-",	"a container of systemd-nspawn"},
+	{"vb-",	"a container of systemd-nspawn"},
 };
 
 static const char *engine_name(const char *name)

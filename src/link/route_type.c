@@ -14,10 +14,10 @@ static const struct {
 	const char *text;
 	uint8_t type;
 } route_types[] = {
-	{"unicast", RTN_UNICAST},
-	{"blackhole", RTN_BLACKHOLE},
+	{"unicast",	    RTN_UNICAST    },
+	{"blackhole",   RTN_BLACKHOLE  },
 	{"unreachable", RTN_UNREACHABLE},
-	{"prohibit", RTN_PROHIBIT},
+	{"prohibit",    RTN_PROHIBIT	 },
 };
 
 static const char *route_type_text(uint8_t type)
@@ -114,8 +114,8 @@ static void route_key(const void *data, char buffer[RESOURCE_KEY_MAX])
 	char text[IP_PREFIX_TEXT_MAX];
 
 	snprintf(buffer, RESOURCE_KEY_MAX, "%u/%s/%u%s%s", spec->table,
-		 ip_prefix_print(&spec->destination, text), metric_in_kernel(spec),
-		 ipv6 ? "/" : "", ipv6 ? spec->link : "");
+		 ip_prefix_print(&spec->destination, text), metric_in_kernel(spec), ipv6 ? "/" : "",
+		 ipv6 ? spec->link : "");
 }
 
 /* Routes without a gateway come first: they are what gateways are reached by. */
@@ -144,8 +144,7 @@ static const struct route *route_in_place(struct core *core, const struct route_
 static int family_agrees(const struct route_spec *spec, const struct ip_address *address,
 			 const char *parameter, struct error *error)
 {
-	if (!ip_address_is_set(address) ||
-	    address->family == spec->destination.address.family)
+	if (!ip_address_is_set(address) || address->family == spec->destination.address.family)
 		return 0;
 	return error_set(error, ERROR_PARAMETER_CONFLICT, parameter,
 			 "the %s and the destination are of different address families", parameter);

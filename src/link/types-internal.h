@@ -17,5 +17,6 @@ int spec_member_address(const json_t *object, const char *key, struct ip_address
 /* Is the text a name that the kernel would take for an interface? */
 bool link_name_valid(const char *name);
 
-/* What the kernel said of a failed request, in our words: kernel.refused, kernel.unsupported, ... */
+/* What the kernel said of a failed request, in our words: kernel.refused, kernel.unsupported, ...
+ */
 int kernel_error(struct core *core, int r, const char *what, struct error *error);

@@ -27,8 +27,7 @@ int spec_member_text(const json_t *object, const char *key, const char **ret, st
 	return 0;
 }
 
-int spec_member_link(const json_t *object, const char *key, char ret[IFNAMSIZ],
-		     struct error *error)
+int spec_member_link(const json_t *object, const char *key, char ret[IFNAMSIZ], struct error *error)
 {
 	const char *name;
 	int r = spec_member_text(object, key, &name, error);
@@ -55,8 +54,8 @@ int spec_member_u32(const json_t *object, const char *key, uint32_t *ret, struct
 	if (!json_is_integer(member))
 		return error_set(error, ERROR_PARAMETER_TYPE, key, "'%s' must be a number", key);
 	if (value < 0 || value > UINT32_MAX)
-		return error_set(error, ERROR_PARAMETER_RANGE, key,
-				 "'%s' must be between 0 and %u", key, UINT32_MAX);
+		return error_set(error, ERROR_PARAMETER_RANGE, key, "'%s' must be between 0 and %u",
+				 key, UINT32_MAX);
 	*ret = (uint32_t)value;
 	return 0;
 }
@@ -77,10 +76,10 @@ int spec_member_address(const json_t *object, const char *key, struct ip_address
 int kernel_error(struct core *core, int r, const char *what, struct error *error)
 {
 	const char *words = netlink_socket_words(core_netlink(core));
-	enum error_code code = r == -EOPNOTSUPP	  ? ERROR_KERNEL_UNSUPPORTED
-			       : r == -EBUSY	  ? ERROR_LINK_BUSY
-			       : r == -ENODEV	  ? ERROR_LINK_UNKNOWN
-						  : ERROR_KERNEL_REFUSED;
+	enum error_code code = r == -EOPNOTSUPP ? ERROR_KERNEL_UNSUPPORTED
+			       : r == -EBUSY	? ERROR_LINK_BUSY
+			       : r == -ENODEV	? ERROR_LINK_UNKNOWN
+						: ERROR_KERNEL_REFUSED;
 
 	return error_set(error, code, NULL, "the kernel refused %s: %s%s%s", what, strerror(-r),
 			 words[0] ? ": " : "", words);

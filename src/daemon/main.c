@@ -1,0 +1,187 @@
+/*
+ * aiosnetd: starts the rooms, in the order in which they need each other, and runs the event loop.
+ *
+ * The order is also the order of urgency. A host that nobody configured is online the sooner the
+ * sooner its links are up and its DHCP clients ask; the socket for agents and the connectivity
+ * check come after, while the server's answer is on its way.
+ */
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+
+#include "dhcp/service.h"
+#include "dns/dns.h"
+#include "link/link.h"
+#include "online/online.h"
+#include "options.h"
+#include "tools/tools.h"
+
+struct daemon {
+	sd_event *event;
+	struct core *core;
+	struct link_manager *link_manager;
+	struct dhcp_service *dhcp;
+	struct dns_service *dns;
+	struct online_service *online;
+	struct tools_server *tools;
+};
+
+static void daemon_clear(struct daemon *daemon)
+{
+	if (daemon->tools)
+		tools_server_free(daemon->tools);
+	if (daemon->online)
+		online_service_free(daemon->online);
+	if (daemon->dhcp)
+		dhcp_service_free(daemon->dhcp);
+	if (daemon->dns)
+		dns_service_free(daemon->dns);
+	if (daemon->link_manager)
+		link_manager_free(daemon->link_manager);
+	if (daemon->core)
+		core_free(daemon->core);
+	sd_event_unref(daemon->event);
+}
+
+/* A mistake in a script must not take over the machine that it runs on: the network namespace of
+ * process 1 is managed only when that was asked for. */
+static int namespace_check(const struct options *options, struct error *error)
+{
+	struct stat ours, first;
+	int r;
+
+	if (options->host)
+		return 0;
+	if (stat("/proc/self/ns/net", &ours) >= 0 && stat("/proc/1/ns/net", &first) >= 0 &&
+	    (ours.st_dev != first.st_dev || ours.st_ino != first.st_ino))
+		return 0;
+	r = error_set(error, ERROR_HOST_NAMESPACE, NULL,
+		      "this is the host's own network namespace");
+	error_hint(error, "give --host to manage it, or start in a namespace of your own");
+	return r;
+}
+
+static int stage_failed(const char *stage, int r, struct error *error)
+{
+	return error_set(error, r == -ENOMEM ? ERROR_OUT_OF_MEMORY : ERROR_INTERNAL, NULL,
+			 "cannot start %s: %s", stage, strerror(-r));
+}
+
+static unsigned servers_in_use(void *userdata, struct ip_address *ret, unsigned max)
+{
+	return dns_service_servers(userdata, ret, max);
+}
+
+static int rooms_start(struct daemon *daemon, const struct options *options, struct error *error)
+{
+	struct core_config core = {.state_directory = options->state_directory,
+				   .receive_buffer = options->receive_buffer};
+	struct link_manager_config link = {.configure_new = options->configure_new};
+	char fallback[4096];
+	const char *resolv_conf = options->resolv_conf;
+	int r;
+
+	if (!resolv_conf && options->host)
+		resolv_conf = "/etc/resolv.conf";
+	if (!resolv_conf) {
+		snprintf(fallback, sizeof(fallback), "%s/resolv.conf", options->state_directory);
+		resolv_conf = fallback;
+	}
+	r = core_new(&daemon->core, daemon->event, &core, error);
+	if (r < 0)
+		return r;
+	if ((r = link_manager_new(&daemon->link_manager, daemon->core, &link)) < 0)
+		return stage_failed("the link manager", r, error);
+	if ((r = dns_service_new(&daemon->dns, daemon->core, resolv_conf)) < 0)
+		return stage_failed("the resolver", r, error);
+	if ((r = dhcp_service_new(&daemon->dhcp, daemon->core)) < 0)
+		return stage_failed("the DHCP client", r, error);
+	r = core_start(daemon->core, error);
+	return r < 0 ? r : link_manager_start(daemon->link_manager, error);
+}
+
+static int services_start(struct daemon *daemon, const struct options *options, struct error *error)
+{
+	struct tool_services services = {
+		.link_manager = daemon->link_manager,
+		.dhcp = daemon->dhcp,
+		.dns = daemon->dns,
+	};
+	struct tools_server_config config = {
+		.socket_path = options->socket_path,
+		.state_directory = options->state_directory,
+	};
+	int r = online_service_new(&daemon->online, daemon->core, &options->online, servers_in_use,
+				   daemon->dns);
+
+	if (r < 0)
+		return stage_failed("the connectivity check", r, error);
+	services.online = daemon->online;
+	return tools_server_new(&daemon->tools, daemon->core, &config, &services, error);
+}
+
+static int signals_attach(sd_event *event)
+{
+	static const int ending[] = {SIGTERM, SIGINT};
+	sigset_t mask;
+	int r = 0;
+
+	signal(SIGPIPE, SIG_IGN);
+	sigemptyset(&mask);
+	for (unsigned i = 0; i < ARRAY_SIZE(ending); i++)
+		sigaddset(&mask, ending[i]);
+	if (sigprocmask(SIG_BLOCK, &mask, NULL) < 0)
+		return -errno;
+	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(ending); i++)
+		r = sd_event_add_signal(event, NULL, ending[i], NULL, NULL);
+	return r;
+}
+
+static int run(struct daemon *daemon, const struct options *options, struct error *error)
+{
+	int r = namespace_check(options, error);
+
+	if (r < 0)
+		return r;
+	r = sd_event_new(&daemon->event);
+	if (r >= 0)
+		r = signals_attach(daemon->event);
+	if (r < 0)
+		return stage_failed("the event loop", r, error);
+	r = rooms_start(daemon, options, error);
+	if (r >= 0)
+		r = services_start(daemon, options, error);
+	if (r < 0)
+		return r;
+	/* Nobody may be listening: then there is nothing to notify. */
+	(void)sd_notify(0, "READY=1");
+	r = sd_event_loop(daemon->event);
+	(void)sd_notify(0, "STOPPING=1");
+	return r < 0 ? stage_failed("the event loop", r, error) : 0;
+}
+
+int main(int argc, char **argv)
+{
+	struct daemon daemon = {0};
+	struct options options;
+	struct error error;
+	int r = options_parse(argc, argv, &options, &error);
+
+	if (r == 0)
+		return EXIT_SUCCESS;
+	if (r > 0) {
+		log_setup(options.log_level, getenv("JOURNAL_STREAM"));
+		/* One thread, one heap; what is free goes back to the system. */
+		mallopt(M_ARENA_MAX, 1);
+		mallopt(M_TRIM_THRESHOLD, 64 * 1024);
+		r = run(&daemon, &options, &error);
+	}
+	if (r < 0)
+		log_error("%s: %s%s%s", error_code_text(error.code), error.message,
+			  error.hint[0] ? "; " : "", error.hint);
+	daemon_clear(&daemon);
+	return r < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}
