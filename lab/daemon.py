@@ -1,0 +1,222 @@
+"""The daemon under test in a host of the lab, and a small MCP client for its socket."""
+
+import json
+import os
+import shutil
+import socket
+import time
+from pathlib import Path
+from typing import Any
+
+from .host import Host, Process, wait_for
+
+REPOSITORY = Path(__file__).parent.parent
+PROTOCOL = "2025-11-25"
+SOCKET = "/run/aios/net.sock"
+STATE = "/var/lib/aios"
+
+
+def build_directory() -> Path:
+    """Where the programs are built: AIOSNET_BUILD, or build/ in the repository."""
+    return Path(os.environ.get("AIOSNET_BUILD", REPOSITORY / "build")).absolute()
+
+
+def daemon_path() -> Path:
+    return build_directory() / "src/daemon/aiosnetd"
+
+
+def client_path() -> Path:
+    return build_directory() / "src/cli/aiosnet"
+
+
+class ToolError(Exception):
+    """A tool answered isError."""
+
+    def __init__(self, tool: str, result: dict[str, Any]) -> None:
+        self.structured = result.get("structuredContent") or {}
+        self.text = "\n".join(part.get("text", "") for part in result.get("content", []))
+        super().__init__(f"{tool}: {self.text}")
+
+
+class ProtocolError(Exception):
+    """A JSON-RPC error."""
+
+    def __init__(self, method: str, error: dict[str, Any]) -> None:
+        self.code = error.get("code")
+        self.data = error.get("data")
+        super().__init__(f"{method}: {error}")
+
+
+class McpClient:
+    """MCP with the handshake of 2025-11-25 over a Unix socket, one JSON message a line."""
+
+    def __init__(self, path: Path, timeout: float = 30.0) -> None:
+        self.socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.socket.settimeout(timeout)
+        self.socket.connect(str(path))
+        self.stream = self.socket.makefile("rwb")
+        self.notifications: list[dict[str, Any]] = []
+        self._last_id = 0
+        client = {"name": "aiosnet-lab", "version": "1"}
+        self.server = self.request(
+            "initialize", protocolVersion=PROTOCOL, capabilities={}, clientInfo=client
+        )
+        self.notify("notifications/initialized")
+
+    def __enter__(self) -> "McpClient":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self.stream.close()
+        self.socket.close()
+
+    def send(self, message: dict[str, Any]) -> None:
+        self.stream.write(json.dumps(message).encode() + b"\n")
+        self.stream.flush()
+
+    def receive(self) -> dict[str, Any]:
+        """The next message of the server, whatever it is."""
+        line = self.stream.readline()
+        if not line:
+            raise ConnectionError("the daemon closed the connection")
+        return json.loads(line)
+
+    def request(self, method: str, **params: Any) -> dict[str, Any]:
+        """The result of a request; notifications that come before it are kept."""
+        self._last_id += 1
+        self.send({"jsonrpc": "2.0", "id": self._last_id, "method": method, "params": params})
+        while True:
+            message = self.receive()
+            if message.get("id") != self._last_id:
+                self.notifications.append(message)
+            elif "error" in message:
+                raise ProtocolError(method, message["error"])
+            else:
+                return message["result"]
+
+    def notify(self, method: str, **params: Any) -> None:
+        self.send({"jsonrpc": "2.0", "method": method, "params": params})
+
+    def tools(self) -> list[dict[str, Any]]:
+        return self.request("tools/list")["tools"]
+
+    def call_raw(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        """The whole result of a tool: isError, structuredContent, content."""
+        return self.request("tools/call", name=tool, arguments=arguments)
+
+    def call(self, tool: str, **arguments: Any) -> Any:
+        """The structured content of a tool's result; raises ToolError if it failed."""
+        result = self.call_raw(tool, **arguments)
+        if result.get("isError"):
+            raise ToolError(tool, result)
+        return result["structuredContent"]
+
+    def next_notification(self, timeout: float = 10.0) -> dict[str, Any]:
+        """The next notification, one already received or one to come."""
+        if self.notifications:
+            return self.notifications.pop(0)
+        self.socket.settimeout(timeout)
+        return self.receive()
+
+
+class Daemon:
+    """aiosnetd in a host. The state directory stays over a restart, and ends with the host."""
+
+    def __init__(
+        self, host: Host, *options: str, state: str = STATE, socket_path: str = SOCKET
+    ) -> None:
+        self.host = host
+        self.options = options
+        self.state = state
+        self.socket_path = socket_path
+        self.process: Process | None = None
+        self.started_at = 0.0
+
+    def start(self, wait: bool = True) -> "Daemon":
+        """Start it, and wait until its socket accepts connections unless told otherwise."""
+        for directory in (self.state, str(Path(self.socket_path).parent)):
+            self.host.path(directory).mkdir(parents=True, exist_ok=True)
+        self.started_at = time.monotonic()
+        arguments = ["--state", self.state, "--socket", self.socket_path, *self.options]
+        self.process = self.host.popen(daemon_path(), *arguments, name="aiosnetd")
+        if wait:
+            self.wait_until_listening()
+        return self
+
+    def __enter__(self) -> "Daemon":
+        return self if self.process else self.start()
+
+    def __exit__(self, *_: object) -> None:
+        if self.running:
+            self.stop()
+
+    @property
+    def running(self) -> bool:
+        return self.process is not None and self.process.running
+
+    def stop(self) -> int:
+        """SIGTERM: it ends, and leaves the network as it is. Returns the exit status."""
+        assert self.process
+        return self.process.stop()
+
+    def kill(self) -> None:
+        """SIGKILL."""
+        assert self.process
+        self.process.kill()
+
+    def restart(self) -> "Daemon":
+        """Stop it and start it again on the same state."""
+        self.stop()
+        return self.start()
+
+    def forget(self) -> None:
+        """Remove its state, as on a machine that starts for the first time."""
+        shutil.rmtree(self.host.path(self.state), ignore_errors=True)
+
+    def log(self) -> str:
+        return self.process.log() if self.process else ""
+
+    def wait_until_listening(self, timeout: float = 10.0) -> None:
+        path = self.host.path(self.socket_path)
+
+        def listening() -> bool:
+            if not self.running:
+                raise RuntimeError(f"aiosnetd ended: {self.log()}")
+            with socket.socket(socket.AF_UNIX) as attempt:
+                try:
+                    attempt.connect(str(path))
+                except (FileNotFoundError, ConnectionRefusedError):
+                    return False
+                return True
+
+        wait_for(listening, timeout, interval=0.002, what="the socket of aiosnetd")
+
+    def client(self) -> McpClient:
+        """A new connection."""
+        return McpClient(self.host.path(self.socket_path))
+
+    def call(self, tool: str, **arguments: Any) -> Any:
+        """Call one tool over a connection of its own; raises ToolError if it failed."""
+        with self.client() as client:
+            return client.call(tool, **arguments)
+
+    def cli(self, *arguments: object, check: bool = True) -> Any:
+        """Run `aiosnet ... --json` in the host; returns the parsed output."""
+        command = [client_path(), "--socket", self.socket_path, *arguments, "--json"]
+        return json.loads(self.host.output(*command, check=check))
+
+    def status(self) -> dict[str, Any]:
+        """`aiosnet status --json`."""
+        return self.cli("status")
+
+    def online(self) -> bool:
+        """Whether the daemon says that the host is online."""
+        return self.status().get("online") is True
+
+    def wait_until_online(self, timeout: float = 15.0) -> float:
+        """Wait until the daemon says that the host is online; returns seconds since its start."""
+        wait_for(self.online, timeout, interval=0.02, what=f"online; log:\n{self.log()}")
+        return time.monotonic() - self.started_at
