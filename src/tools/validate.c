@@ -290,7 +290,7 @@ static int check_list(const struct check *check, const struct field *field, cons
 		      const json_t *value)
 {
 	size_t most = field->items_most ?: check->output ? SIZE_MAX : INPUT_ITEMS_MOST;
-	char item_path[64];
+	char item_path[96];
 	size_t i;
 	json_t *item;
 	int r;
@@ -303,7 +303,7 @@ static int check_list(const struct check *check, const struct field *field, cons
 				 json_array_size(value));
 	json_array_foreach(value, i, item)
 	{
-		snprintf(item_path, sizeof(item_path), "%s[%zu]", path, i);
+		snprintf(item_path, sizeof(item_path), "%.64s[%zu]", path, i);
 		r = check_item(check, field, item_path, item);
 		if (r < 0)
 			return r;
