@@ -1,4 +1,4 @@
-"""python3 -m lab TOPOLOGY [--dhcp NAME] [--daemon] [-- COMMAND...]   raise it, shell in the bare host
+"""python3 -m lab TOPOLOGY [--dhcp NAME] [--daemon] [-- COMMAND...]   a shell in its bare host
 python3 -m lab list                                                what topologies there are
 python3 -m lab reap                                                remove what crashed labs left"""
 
@@ -69,7 +69,8 @@ def main() -> int:
         print("lab: namespaces need root", file=sys.stderr)
         return 1
     if options.what == "reap":
-        print("\n".join(reaper.reap()))
+        for name in reaper.reap():
+            print(name)
         return 0
     settings = {"dhcp": DHCP_SERVERS[options.dhcp]} if options.dhcp else {}
     with Lab(TOPOLOGIES[options.what], **settings) as lab:

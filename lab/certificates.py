@@ -85,8 +85,10 @@ def new_authority(common_name: str) -> Authority:
     """Another authority, which no host trusts until it is installed there."""
     with tempfile.TemporaryDirectory() as directory:
         base = Path(directory)
-        openssl(base, "req", "-x509", *KEY_TYPE, "-keyout", "key", "-out", "pem", "-days", "30",
-                "-subj", f"/CN={common_name}", "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+        files = ["-keyout", "key", "-out", "pem"]
+        usage = "keyUsage=critical,keyCertSign,cRLSign"
+        openssl(base, "req", "-x509", *KEY_TYPE, *files, "-days", "30",
+                "-subj", f"/CN={common_name}", "-addext", usage)  # fmt: skip
         subject_hash = openssl(base, "x509", "-in", "pem", "-noout", "-hash").strip()
         root = Certificate((base / "pem").read_bytes(), (base / "key").read_bytes())
         return Authority(root, subject_hash)

@@ -13,7 +13,8 @@ from .host import Host, Process, wait_for
 REPOSITORY = Path(__file__).parent.parent
 PROTOCOL = "2025-11-25"
 SOCKET = "/run/aios/net.sock"
-STATE = "/var/lib/aios"
+STATE = "/var/lib/aios/net"
+RESOLV_CONF = "/etc/resolv.conf"  # the host's own; without this the daemon writes into its state
 
 
 def build_directory() -> Path:
@@ -126,12 +127,18 @@ class Daemon:
     """aiosnetd in a host. The state directory stays over a restart, and ends with the host."""
 
     def __init__(
-        self, host: Host, *options: str, state: str = STATE, socket_path: str = SOCKET
+        self,
+        host: Host,
+        *options: str,
+        state: str = STATE,
+        socket_path: str = SOCKET,
+        resolv_conf: str = RESOLV_CONF,
     ) -> None:
         self.host = host
         self.options = options
         self.state = state
         self.socket_path = socket_path
+        self.resolv_conf = resolv_conf
         self.process: Process | None = None
         self.started_at = 0.0
 
@@ -140,7 +147,8 @@ class Daemon:
         for directory in (self.state, str(Path(self.socket_path).parent)):
             self.host.path(directory).mkdir(parents=True, exist_ok=True)
         self.started_at = time.monotonic()
-        arguments = ["--state", self.state, "--socket", self.socket_path, *self.options]
+        arguments = ["--state", self.state, "--socket", self.socket_path]
+        arguments += ["--resolv-conf", self.resolv_conf, *self.options]
         self.process = self.host.popen(daemon_path(), *arguments, name="aiosnetd")
         if wait:
             self.wait_until_listening()

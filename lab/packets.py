@@ -1,4 +1,4 @@
-"""Ethernet, ARP, IPv4, UDP and DHCP as bytes and back: just enough to play the other side in a test.
+"""Ethernet, ARP, IPv4, UDP and DHCP as bytes and back: enough to play the other side.
 
 This is deliberately independent of the implementation under test.
 """

@@ -1,4 +1,4 @@
-"""A DHCP server that does what a test says: late, lost, refused, corrupted or contradictory replies.
+"""A DHCP server that does what a test says: late, lost, refused or corrupted replies.
 
     def script(request: Request) -> Replies:
         if request.message.type == DISCOVER:

@@ -83,7 +83,7 @@ def silent(lab: Lab, murmur_every: float = 10.0) -> None:
 
 @topology
 def hostile(lab: Lab, dhcp: DhcpKind | None = Dnsmasq, **service: Any) -> None:
-    """A home with a rogue DHCP server, a squatter on the pool's addresses, and garbage on the wire."""
+    """A home with a rogue DHCP server, a squatter on the pool, and garbage on the wire."""
     home(lab, dhcp, **service)
     lan = lab.switches["lan"]
     rogue = lab.host("rogue", lan=lan.at("192.168.1.66/24"))

@@ -2,7 +2,7 @@
 
 All switches are bridges in one namespace, `cables`. Each interface of a host is one end of a cable
 (a veth pair) whose far end is a port of a switch there; pulling a cable sets the far end down, so
-the host sees its carrier go. Loss and filters sit on the far end too, where the host cannot see them.
+the host sees its carrier go. Loss and filters sit on the far end too, unseen by the host.
 """
 
 import itertools

@@ -176,7 +176,7 @@ class Kea(DhcpServer):
 
 
 class Udhcpd(DhcpServer):
-    """busybox udhcpd. It asks by ARP before each offer, here for 50 ms instead of its two seconds."""
+    """busybox udhcpd. It asks by ARP before each offer, here for 50 ms instead of 2 s."""
 
     name = "udhcpd"
     start_cost = 5

@@ -32,7 +32,7 @@ class Murmur(Server):
         self.every = every
 
     def command(self) -> list[str]:
-        ask = f"arping -q -c1 -w1 -i {self.interface} {self.address}"
+        ask = f"busybox arping -q -c1 -w1 -I {self.interface} {self.address}"
         return ["sh", "-c", f"while :; do {ask}; sleep {self.every}; done"]
 
     def ready(self) -> bool:

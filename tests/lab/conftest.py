@@ -54,7 +54,7 @@ def home(raise_lab: RaiseLab) -> Lab:
 
 @pytest.fixture
 def start_daemon() -> Iterator[Callable[..., Daemon]]:
-    """Starts aiosnetd in a host: start_daemon(lab["host"], "--option"). Skips if it is not built."""
+    """Starts aiosnetd: start_daemon(lab["host"], "--option"). Skips if it is not built."""
     if not (daemon_path().exists() and client_path().exists()):
         pytest.skip(f"no aiosnetd in {daemon_path().parent}")
     daemons: list[Daemon] = []

@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from lab import topologies
+from lab import Host, topologies
 from lab.arp import ArpStation
 from lab.packets import (
     ACK,
@@ -87,24 +87,30 @@ def test_failure_of_a_script_reaches_the_test(wire):
             server.wait_for(DISCOVER)
 
 
+def ask_by_arp(host: Host, *options: str) -> bool:
+    """busybox arping, once; whether anybody answered."""
+    arping = ["busybox", "arping", "-c1", "-w1", "-I", "eth0", *options]
+    return "1 response" in host.run(*arping, check=False).stdout
+
+
 def test_arp_station_answers_and_defends(wire):
     host = wire["host"]
     with ArpStation(wire["server"], "lan") as station:
         station.hold("192.168.1.9")
         host.run("ip", "link", "set", "eth0", "up")
-        host.run("arping", "-c1", "-w1", "-i", "eth0", "-0", "192.168.1.9")
+        assert ask_by_arp(host, "-D", "192.168.1.9")
         probe = station.wait(lambda: station.probes("192.168.1.9"))[0]
         assert probe.packet.sender_mac == host.mac("eth0")
 
-        with host.capture("eth0", "arp") as capture:
-            host.run("arping", "-c1", "-w1", "-i", "eth0", "-U", "-S", "192.168.1.9", "192.168.1.9", check=False)
+        host.run("ip", "addr", "add", "192.168.1.9/24", "dev", "eth0")
+        with host.capture("eth0", f"arp and ether src {station.mac}") as capture:
+            ask_by_arp(host, "-U", "192.168.1.9")
             station.wait(lambda: station.announcements("192.168.1.9"))
-            time.sleep(0.1)
-        mine = f"{station.mac} > ff:ff:ff:ff:ff:ff.*192.168.1.9"
-        assert len(capture.matching(mine)) == 1
+            capture.wait_for("> ff:ff:ff:ff:ff:ff.*192.168.1.9")
+        host.run("ip", "addr", "flush", "dev", "eth0")
 
         station.let_go("192.168.1.9")
-        assert host.run("arping", "-c1", "-w1", "-i", "eth0", "-0", "192.168.1.9", check=False).returncode
+        assert not ask_by_arp(host, "-D", "192.168.1.9")
 
 
 def test_packets_survive_the_round_trip():
@@ -116,7 +122,8 @@ def test_packets_survive_the_round_trip():
     assert pack_options(options)[3:5] == bytes([114, 255])
     assert unpack_options(pack_options(options)) == options
     message = DhcpMessage(2, 0x12345678, yiaddr="192.0.2.1", chaddr=arp.sender_mac, options=options)
-    datagram = Datagram("02:00:00:00:00:02", arp.sender_mac, "192.0.2.2", "192.0.2.1", 67, 68, message.pack())
+    ends = ("02:00:00:00:00:02", arp.sender_mac, "192.0.2.2", "192.0.2.1")
+    datagram = Datagram(*ends, 67, 68, message.pack())
     frame = datagram.pack()
     assert Datagram.unpack(frame) == datagram
     assert DhcpMessage.unpack(datagram.payload) == message
