@@ -1,0 +1,327 @@
+#include "status.h"
+
+#include <string.h>
+
+#include "when.h"
+
+#define LINK_CELLS    5
+#define CHANGES_SHOWN 8
+#define LABEL_WIDTH   8
+#define NARROW	      60 /* columns; below, addresses have lines of their own */
+
+/* How the words for a state are painted, whatever it is the state of. */
+static const struct {
+	const char *word;
+	enum style style;
+} word_styles[] = {
+	{"online",	   STYLE_GOOD},
+	   {"yes",	   STYLE_GOOD},
+	       {"up",	      STYLE_GOOD},
+	{"committed",   STYLE_GOOD},
+	   {"partial",     STYLE_WARN},
+	       {"pending",	   STYLE_WARN},
+	{"unknown",	    STYLE_DIM },
+	   {"offline",     STYLE_BAD },
+	       {"no",	      STYLE_BAD },
+	{"no carrier",  STYLE_BAD },
+	   {"rolled_back", STYLE_BAD },
+	       {"down",	STYLE_DIM },
+	{"undone",	   STYLE_DIM },
+	   {"foreign",     STYLE_DIM },
+	       {"ignored",	   STYLE_DIM },
+};
+
+static enum style style_of(const char *word)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(word_styles); i++)
+		if (strcmp(word_styles[i].word, word) == 0)
+			return word_styles[i].style;
+	return STYLE_PLAIN;
+}
+
+/* ---- reading ---- */
+
+/* The text of a member, or of the member `inner` where it is an object; "" for none. */
+static const char *text_of(const json_t *object, const char *key, const char *inner)
+{
+	const json_t *member = json_object_get(object, key);
+
+	return json_string_value(member) ?: json_member_text(member, inner) ?: "";
+}
+
+/* All texts of a list, or the members `inner` of a list of objects, with commas; malloc()ed. */
+static char *join_texts(const json_t *list, const char *inner)
+{
+	char *text = NULL;
+	const json_t *each;
+	size_t size, i;
+	FILE *stream = open_memstream(&text, &size);
+
+	if (!stream)
+		return NULL;
+	json_array_foreach (list, i, each)
+		fprintf(stream, "%s%s", i ? ", " : "",
+			json_string_value(each) ?: json_member_text(each, inner) ?: "-");
+	if (fclose(stream) != 0) {
+		free(text);
+		return NULL;
+	}
+	return text;
+}
+
+static const char *bullet(const struct output *output, bool full)
+{
+	if (!output->unicode)
+		return full ? "*" : "o";
+	return full ? "\xe2\x97\x8f" : "\xe2\x97\x8b";
+}
+
+static void print_label(const struct output *output, const char *label)
+{
+	output_spaces(output, 2);
+	output_cell(output, STYLE_DIM, label, LABEL_WIDTH, false);
+}
+
+static void print_labelled(const struct output *output, const char *label, const char *text,
+			   enum style style)
+{
+	if (!text || !text[0])
+		return;
+	print_label(output, label);
+	output_wrapped(output, style, text, 2 + LABEL_WIDTH);
+	output_newline(output);
+}
+
+/* ---- online or not ---- */
+
+static const char *online_word(const char *state)
+{
+	if (strcmp(state, "yes") == 0)
+		return "online";
+	if (strcmp(state, "no") == 0)
+		return "offline";
+	return state[0] ? state : "unknown";
+}
+
+/* "since 12:03:01.250 (2 h 5 min)" */
+static void print_since(const struct output *output, usec_t since, usec_t now)
+{
+	char time[40], span[40];
+
+	if (!since)
+		return;
+	output_printf(output, STYLE_DIM, "  since %s (%s)",
+		      when_print(since, now, time, sizeof(time)),
+		      when_print_span(usec_sub(now, since), span, sizeof(span)));
+}
+
+static void print_online(const struct output *output, const json_t *status, usec_t now)
+{
+	const json_t *online = json_object_get(status, "online");
+	const char *word = online_word(text_of(status, "online", "state"));
+	const json_t *first = json_object_get(online, "first_online_ms");
+	enum style style = style_of(word);
+	char span[40];
+
+	output_text(output, style, bullet(output, strcmp(word, "online") == 0));
+	output_spaces(output, 1);
+	output_text(output, output->color ? style : STYLE_BOLD, word);
+	print_since(output, when_parse(json_object_get(online, "since")), now);
+	if (json_is_number(first) && json_number_value(first) > 0)
+		output_printf(output, STYLE_DIM, "%s first %s after the start",
+			      output->width && output->width < NARROW ? "\n " : ",",
+			      when_print_span((usec_t)(json_number_value(first) * 1000), span,
+					      sizeof(span)));
+	output_newline(output);
+	print_labelled(output, "trouble", json_member_text(online, "detail"), STYLE_WARN);
+}
+
+/* ---- uplink and DNS ---- */
+
+static void print_uplink(const struct output *output, const json_t *status)
+{
+	const json_t *uplink = json_object_get(status, "uplink");
+	const char *gateway = json_member_text(uplink, "gateway");
+	const char *address = json_member_text(uplink, "address");
+	const char *link = text_of(status, "uplink", "link");
+
+	if (!link[0]) {
+		print_labelled(output, "uplink", "none", STYLE_BAD);
+		return;
+	}
+	print_label(output, "uplink");
+	output_text(output, STYLE_BOLD, link);
+	if (gateway)
+		output_printf(output, STYLE_PLAIN, " via %s", gateway);
+	if (address)
+		output_printf(output, STYLE_DIM, " from %s", address);
+	output_newline(output);
+}
+
+static void print_dns(const struct output *output, const json_t *status)
+{
+	const json_t *dns = json_object_get(status, "dns");
+	const json_t *list = json_is_array(dns) ? dns : json_object_get(dns, "servers");
+	_cleanup_(cleanup_free) char *servers = join_texts(list, "address");
+	_cleanup_(cleanup_free) char *search = join_texts(json_object_get(dns, "search"), "domain");
+
+	if (json_array_size(list) == 0)
+		print_labelled(output, "dns", "none", STYLE_WARN);
+	else
+		print_labelled(output, "dns", servers, STYLE_PLAIN);
+	print_labelled(output, "search", search, STYLE_PLAIN);
+}
+
+/* ---- links ---- */
+
+struct link_row {
+	const char *cells[LINK_CELLS]; /* name, kind, state, method, uplink; borrowed */
+	char *addresses;
+	const char *trouble;
+	bool carrier;
+};
+
+static const char *link_state(const json_t *link)
+{
+	const json_t *carrier = json_object_get(link, "carrier");
+	const char *state = json_member_text(link, "state");
+
+	if (json_is_false(json_object_get(link, "up")))
+		return "down";
+	if (json_is_false(carrier))
+		return "no carrier";
+	return state ?: json_is_true(carrier) ? state ?: "up" : "unknown";
+}
+
+static void link_row_read(struct link_row *row, const json_t *link, const char *uplink)
+{
+	const char *name = json_member_text(link, "name") ?: "?";
+	bool used = json_member_true(link, "uplink") || strcmp(name, uplink) == 0;
+	const char *ownership = json_member_text(link, "ownership") ?: "";
+	bool ours = !ownership[0] || strcmp(ownership, "ours") == 0;
+
+	*row = (struct link_row){
+		.cells = {name, json_member_text(link, "kind") ?: "", link_state(link),
+			  ours ? json_member_text(link, "method") ?: "" : ownership,
+			  used ? "uplink" : ""},
+		.addresses = join_texts(json_object_get(link, "addresses"), "address"),
+		.trouble = json_member_text(link, "trouble") ?: "",
+	};
+	row->carrier = strcmp(row->cells[2], "up") == 0;
+}
+
+static void print_link(const struct output *output, const struct link_row *row,
+		       const unsigned widths[LINK_CELLS])
+{
+	unsigned indent = 2;
+
+	output_text(output, style_of(row->cells[2]), bullet(output, row->carrier));
+	output_spaces(output, 1);
+	for (size_t c = 0; c < LINK_CELLS; c++) {
+		enum style style = c == 0   ? STYLE_BOLD
+				   : c == 4 ? STYLE_ACCENT
+					    : style_of(row->cells[c]);
+
+		if (widths[c] == 0)
+			continue;
+		output_cell(output, style, row->cells[c], widths[c], false);
+		output_spaces(output, 2);
+		indent += widths[c] + 2;
+	}
+	if (row->addresses && row->addresses[0] && output->width && output->width < NARROW) {
+		output_newline(output);
+		indent = 4;
+		output_spaces(output, indent);
+	}
+	output_wrapped(output, STYLE_PLAIN, row->addresses ?: "", indent);
+	output_newline(output);
+	if (row->trouble[0]) {
+		output_spaces(output, 4);
+		output_wrapped(output, STYLE_WARN, row->trouble, 4);
+		output_newline(output);
+	}
+}
+
+static void print_links(const struct output *output, const json_t *status)
+{
+	const json_t *links = json_object_get(status, "links");
+	const char *uplink = text_of(status, "uplink", "link");
+	size_t count = json_array_size(links);
+	struct link_row *rows = calloc(count + 1, sizeof(*rows));
+	unsigned widths[LINK_CELLS] = {0};
+
+	if (!rows || count == 0) {
+		free(rows);
+		return;
+	}
+	for (size_t i = 0; i < count; i++) {
+		link_row_read(&rows[i], json_array_get(links, i), uplink);
+		for (size_t c = 0; c < LINK_CELLS; c++)
+			widths[c] = MAX(widths[c], text_width(rows[i].cells[c]));
+	}
+	output_newline(output);
+	output_text(output, STYLE_BOLD, "LINKS");
+	output_newline(output);
+	for (size_t i = 0; i < count; i++) {
+		print_link(output, &rows[i], widths);
+		free(rows[i].addresses);
+	}
+	free(rows);
+}
+
+/* ---- last changes ---- */
+
+static void print_change(const struct output *output, const json_t *change, usec_t now)
+{
+	const char *state = json_member_text(change, "state") ?: "";
+	const char *reason = json_member_text(change, "reason") ?: "";
+	usec_t time = when_parse(json_object_get(change, "time"));
+	json_int_t number = json_member_integer(change, "number", 0);
+	char buffer[40] = "";
+	char what[120];
+
+	if (!reason[0])
+		reason = json_member_text(change, "message") ?: "";
+	if (time)
+		when_print(time, now, buffer, sizeof(buffer));
+	snprintf(what, sizeof(what), "#%" JSON_INTEGER_FORMAT " %s", number,
+		 json_member_text(change, "tool") ?: "");
+	output_spaces(output, 2);
+	output_cell(output, STYLE_DIM, buffer, 12, false);
+	output_spaces(output, 2);
+	output_cell(output, STYLE_ACCENT,
+		    number ? what : json_member_text(change, "kind") ?: what + 3, 20, false);
+	output_spaces(output, 2);
+	if (state[0] && strcmp(state, "committed") != 0)
+		output_printf(output, style_of(state), "%s ", state);
+	if (output->width && output->width < NARROW) {
+		output_newline(output);
+		output_spaces(output, 4);
+	}
+	output_wrapped(output, STYLE_PLAIN, reason,
+		       output->width && output->width < NARROW ? 4 : 38);
+	output_newline(output);
+}
+
+static void print_changes(const struct output *output, const json_t *status, usec_t now)
+{
+	const json_t *changes = json_object_get(status, "changes");
+	size_t count = json_array_size(changes);
+
+	if (count == 0)
+		return;
+	output_newline(output);
+	output_text(output, STYLE_BOLD, "LAST CHANGES");
+	output_newline(output);
+	for (size_t i = 0; i < MIN(count, (size_t)CHANGES_SHOWN); i++)
+		print_change(output, json_array_get(changes, i), now);
+}
+
+void status_print(const struct output *output, const json_t *status, usec_t now)
+{
+	print_online(output, status, now);
+	print_uplink(output, status);
+	print_dns(output, status);
+	print_links(output, status);
+	print_changes(output, status, now);
+}
