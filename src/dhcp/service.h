@@ -1,7 +1,7 @@
 /*
- * The DHCP client at work: resource type `dhcp` (key LINK). For each such resource one client runs on
- * its link; a lease puts the addresses, routes and resolvers derived from it into intent, under the
- * resource as their parent.
+ * The DHCP client at work: resource type `dhcp` (key LINK). For each such resource one client runs
+ * on its link; a lease puts the addresses, routes and resolvers derived from it into intent, under
+ * the resource as their parent.
  */
 #pragma once
 
@@ -21,6 +21,7 @@ struct dhcp_spec {
 	bool use_routes;
 	bool use_mtu;
 	bool allow_ipv6_only; /* option 108, RFC 8925 */
+	bool release;	      /* tell the server when the resource is removed */
 };
 
 extern const struct resource_type dhcp_type;
@@ -34,6 +35,7 @@ int dhcp_service_new(struct dhcp_service **ret, struct core *core);
 void dhcp_service_free(struct dhcp_service *service);
 DEFINE_CLEANUP(struct dhcp_service *, dhcp_service_cleanup, dhcp_service_free)
 
-/* What the client of a link is doing: {state, server, address, obtained, expires, renew_at, gateway,
- * dns, domain, tries, conflict, portal, trouble}; NULL when there is no client on the link. */
+/* What the client of a link is doing: {state, server, address, obtained, expires, renew_at,
+ * gateway, dns, domain, tries, conflict, portal, trouble}; NULL when there is no client on the
+ * link. */
 json_t *dhcp_service_status(struct dhcp_service *service, const char *link);

@@ -1,0 +1,147 @@
+/*
+ * Resource type `dhcp`: a client runs on the link. What it obtains is not part of the resource but
+ * derives from it.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "service-internal.h"
+
+static const struct {
+	const char *key;
+	size_t offset;
+} truths[] = {
+	{"use_dns",	    offsetof(struct dhcp_spec, use_dns)	       },
+	{"use_routes",      offsetof(struct dhcp_spec, use_routes)     },
+	{"use_mtu",	    offsetof(struct dhcp_spec, use_mtu)	       },
+	{"allow_ipv6_only", offsetof(struct dhcp_spec, allow_ipv6_only)},
+	{"release",	    offsetof(struct dhcp_spec, release)	       },
+};
+
+static const char *const identities[] = {
+	[DHCP_IDENTITY_DUID] = "duid",
+	[DHCP_IDENTITY_MAC] = "mac",
+};
+
+struct dhcp_spec dhcp_spec_default(const char *link)
+{
+	struct dhcp_spec spec;
+
+	memset(&spec, 0, sizeof(spec));
+	text_copy(spec.link, sizeof(spec.link), link);
+	spec.use_dns = spec.use_routes = spec.use_mtu = true;
+	return spec;
+}
+
+static int identity_parse(const json_t *object, struct dhcp_spec *spec, struct error *error)
+{
+	const char *text = json_member_text(object, "identity");
+
+	for (unsigned i = 0; text && i < ARRAY_SIZE(identities); i++) {
+		if (strcmp(identities[i], text) == 0) {
+			spec->identity = i;
+			return 0;
+		}
+	}
+	return text ? error_set(error, ERROR_PARAMETER_RANGE, "identity",
+				"'%.32s' is no kind of client identity", text)
+		    : 0;
+}
+
+static int hostname_parse(const json_t *object, struct dhcp_spec *spec, struct error *error)
+{
+	const char *text = json_member_text(object, "hostname") ?: "";
+	bool valid = text_copy(spec->hostname, sizeof(spec->hostname), text);
+
+	for (const char *c = text; *c; c++)
+		valid &= isalnum((unsigned char)*c) || *c == '-' || *c == '.';
+	return valid ? 0
+		     : error_set(error, ERROR_NAME_INVALID, "hostname", "'%.64s' is no host name",
+				 text);
+}
+
+static int dhcp_parse(const json_t *object, void *ret_spec, struct error *error)
+{
+	const char *link = json_member_text(object, "link");
+	int64_t metric = json_member_integer(object, "metric", 0);
+	struct dhcp_spec *spec = ret_spec;
+	int r;
+
+	if (!link || !*link || strlen(link) >= IFNAMSIZ)
+		return error_set(error, ERROR_PARAMETER_MISSING, "link",
+				 "'link' must name an interface");
+	if (metric < 0 || metric > UINT32_MAX)
+		return error_set(error, ERROR_PARAMETER_RANGE, "metric",
+				 "'metric' must be between 0 and %u", UINT32_MAX);
+	*spec = dhcp_spec_default(link);
+	spec->metric = (uint32_t)metric;
+	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++) {
+		const json_t *member = json_object_get(object, truths[i].key);
+
+		if (member)
+			*(bool *)((char *)spec + truths[i].offset) = json_is_true(member);
+	}
+	r = identity_parse(object, spec, error);
+	return r < 0 ? r : hostname_parse(object, spec, error);
+}
+
+static json_t *dhcp_print(const void *data)
+{
+	const struct dhcp_spec *spec = data;
+	_cleanup_json_ json_t *json =
+		json_pack("{s:s,s:I,s:s}", "link", spec->link, "metric", (json_int_t)spec->metric,
+			  "identity", identities[spec->identity]);
+	int r = 0;
+
+	if (spec->hostname[0])
+		r |= json_put(json, "hostname", json_string(spec->hostname));
+	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
+		r |= json_put(json, truths[i].key,
+			      json_boolean(*(const bool *)((const char *)spec + truths[i].offset)));
+	return r < 0 ? NULL : TAKE_PTR(json);
+}
+
+static void dhcp_key(const void *data, char buffer[RESOURCE_KEY_MAX])
+{
+	text_copy(buffer, RESOURCE_KEY_MAX, ((const struct dhcp_spec *)data)->link);
+}
+
+static int dhcp_observe(struct core *core, const void *wanted, void *ret_spec)
+{
+	const struct dhcp_spec *spec = wanted, *running;
+
+	running = service_running(core_type_userdata(core, &dhcp_type), spec->link);
+	if (running) {
+		memcpy(ret_spec, running, sizeof(*running));
+		return 1;
+	}
+	return observed_link_by_name(core_observed(core), spec->link) ? 0 : -ENODEV;
+}
+
+static bool dhcp_satisfied(const void *wanted, const void *observed)
+{
+	return memcmp(wanted, observed, sizeof(struct dhcp_spec)) == 0;
+}
+
+static int dhcp_apply(struct core *core, const void *before, const void *after, struct error *error)
+{
+	struct dhcp_service *service = core_type_userdata(core, &dhcp_type);
+
+	if (after)
+		return service_run_client(service, after, error);
+	if (before)
+		service_end_client(service, before);
+	return 0;
+}
+
+const struct resource_type dhcp_type = {
+	.name = "dhcp",
+	.order = 50,
+	.spec_size = sizeof(struct dhcp_spec),
+	.parse = dhcp_parse,
+	.print = dhcp_print,
+	.key = dhcp_key,
+	.observe = dhcp_observe,
+	.satisfied = dhcp_satisfied,
+	.apply = dhcp_apply,
+};

@@ -1,0 +1,171 @@
+/*
+ * Leases in the store: as the message's own options would be, but in JSON. What is read back is
+ * checked like what comes from the wire.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "lease.h"
+
+static json_t *address_json(struct in_addr address)
+{
+	char text[INET_ADDRSTRLEN];
+
+	return json_string(inet_ntop(AF_INET, &address, text, sizeof(text)));
+}
+
+static json_t *addresses_json(const struct in_addr *list, unsigned count)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < count; i++)
+		json_array_append_new(array, address_json(list[i]));
+	return array;
+}
+
+static json_t *routes_json(const struct dhcp_lease *lease)
+{
+	json_t *array = json_array();
+	char text[IP_PREFIX_TEXT_MAX];
+
+	for (unsigned i = 0; i < lease->routes_count; i++)
+		json_array_append_new(array,
+				      json_pack("{s:s,s:o}", "destination",
+						ip_prefix_print(&lease->routes[i].destination,
+								text),
+						"gateway", address_json(lease->routes[i].gateway)));
+	return array;
+}
+
+static json_t *search_json(const struct dhcp_lease *lease)
+{
+	json_t *array = json_array();
+
+	for (unsigned i = 0; i < lease->search_count; i++)
+		json_array_append_new(array, json_string(lease->search[i]));
+	return array;
+}
+
+json_t *lease_to_json(const struct dhcp_lease *lease)
+{
+	usec_t boottime = clock_boottime_usec(), realtime = clock_realtime_usec();
+	usec_t ends = lease->expires == USEC_INFINITY
+			      ? USEC_INFINITY
+			      : usec_add(realtime, usec_sub(lease->expires, boottime));
+
+	return json_pack(
+		"{s:o,s:i,s:o,s:o, s:I,s:I,s:I,s:I,s:I, s:o,s:o,s:o,s:o,s:o, s:s,s:s,s:s,s:i}",
+		"address", address_json(lease->address), "prefix_length", lease->prefix_length,
+		"broadcast", address_json(lease->broadcast), "server", address_json(lease->server),
+		"obtained", (json_int_t)lease->obtained, "renew", (json_int_t)lease->renew,
+		"rebind", (json_int_t)lease->rebind, "expires", (json_int_t)lease->expires, "ends",
+		(json_int_t)ends, "gateways",
+		addresses_json(lease->gateways, lease->gateways_count), "routes",
+		routes_json(lease), "dns", addresses_json(lease->dns, lease->dns_count), "ntp",
+		addresses_json(lease->ntp, lease->ntp_count), "search", search_json(lease),
+		"domain", lease->domain, "hostname", lease->hostname, "portal", lease->portal,
+		"mtu", (int)lease->mtu);
+}
+
+static int address_read(const json_t *json, struct in_addr *ret)
+{
+	return inet_pton(AF_INET, json_string_value(json) ?: "", ret) == 1 ? 0 : -EBADMSG;
+}
+
+static int addresses_read(const json_t *array, struct in_addr *list, unsigned most,
+			  unsigned *ret_count)
+{
+	const json_t *entry;
+	size_t i;
+
+	if (json_array_size(array) > most)
+		return -EBADMSG;
+	json_array_foreach (array, i, entry)
+		if (address_read(entry, &list[i]) < 0)
+			return -EBADMSG;
+	*ret_count = (unsigned)json_array_size(array);
+	return 0;
+}
+
+static int routes_read(const json_t *array, struct dhcp_lease *lease)
+{
+	const json_t *entry;
+	size_t i;
+
+	if (json_array_size(array) > LEASE_ROUTES_MAX)
+		return -EBADMSG;
+	json_array_foreach (array, i, entry) {
+		struct lease_route *route = &lease->routes[i];
+		const char *destination = json_member_text(entry, "destination") ?: "";
+
+		if (ip_network_parse(destination, &route->destination, NULL, NULL) < 0 ||
+		    route->destination.address.family != AF_INET ||
+		    address_read(json_object_get(entry, "gateway"), &route->gateway) < 0)
+			return -EBADMSG;
+	}
+	lease->routes_count = (unsigned)json_array_size(array);
+	return 0;
+}
+
+static int search_read(const json_t *array, struct dhcp_lease *lease)
+{
+	const json_t *entry;
+	size_t i;
+
+	if (json_array_size(array) > LEASE_SEARCH_MAX)
+		return -EBADMSG;
+	json_array_foreach (array, i, entry)
+		text_copy(lease->search[i], LEASE_NAME_MAX, json_string_value(entry));
+	lease->search_count = (unsigned)json_array_size(array);
+	return 0;
+}
+
+/* Another boot's boottime means nothing here: what is left is counted by the real time. */
+static void times_translate(const json_t *object, struct dhcp_lease *lease)
+{
+	usec_t length = lease->expires - lease->obtained, now = clock_boottime_usec();
+	usec_t ends = (usec_t)json_member_integer(object, "ends", 0);
+	usec_t left = MIN(usec_sub(ends, clock_realtime_usec()), length);
+
+	if (lease->expires == USEC_INFINITY)
+		return;
+	lease->obtained = now;
+	lease->expires = now + left;
+	lease->renew = now + left / 2;
+	lease->rebind = now + left / 8 * 7;
+}
+
+int lease_from_json(const json_t *object, bool same_boot, struct dhcp_lease *ret)
+{
+	int64_t length = json_member_integer(object, "prefix_length", 0);
+	int64_t mtu = json_member_integer(object, "mtu", 0);
+
+	memset(ret, 0, sizeof(*ret));
+	if (address_read(json_object_get(object, "address"), &ret->address) < 0 ||
+	    address_read(json_object_get(object, "server"), &ret->server) < 0 ||
+	    address_read(json_object_get(object, "broadcast"), &ret->broadcast) < 0 || length < 1 ||
+	    length > 32 || mtu < 0 || mtu > UINT16_MAX ||
+	    addresses_read(json_object_get(object, "gateways"), ret->gateways, LEASE_GATEWAYS_MAX,
+			   &ret->gateways_count) < 0 ||
+	    addresses_read(json_object_get(object, "dns"), ret->dns, LEASE_SERVERS_MAX,
+			   &ret->dns_count) < 0 ||
+	    addresses_read(json_object_get(object, "ntp"), ret->ntp, LEASE_SERVERS_MAX,
+			   &ret->ntp_count) < 0 ||
+	    routes_read(json_object_get(object, "routes"), ret) < 0 ||
+	    search_read(json_object_get(object, "search"), ret) < 0)
+		return -EBADMSG;
+	ret->prefix_length = (uint8_t)length;
+	ret->mtu = (uint32_t)mtu;
+	text_copy(ret->domain, sizeof(ret->domain), json_member_text(object, "domain"));
+	text_copy(ret->hostname, sizeof(ret->hostname), json_member_text(object, "hostname"));
+	text_copy(ret->portal, sizeof(ret->portal), json_member_text(object, "portal"));
+	ret->obtained = (usec_t)json_member_integer(object, "obtained", 0);
+	ret->renew = (usec_t)json_member_integer(object, "renew", 0);
+	ret->rebind = (usec_t)json_member_integer(object, "rebind", 0);
+	ret->expires = (usec_t)json_member_integer(object, "expires", 0);
+	if (ret->obtained > ret->expires || ret->renew > ret->rebind || ret->rebind > ret->expires)
+		return -EBADMSG;
+	if (!same_boot)
+		times_translate(object, ret);
+	return 0;
+}

@@ -1,0 +1,65 @@
+/* What the files of the service share. */
+#pragma once
+
+#include "acd.h"
+#include "client.h"
+#include "dna.h"
+#include "packet.h"
+#include "service.h"
+#include "transport.h"
+
+/* How long a cable may be out before the lease's address and routes are taken back. */
+#define HOLD_TIME (10 * USEC_PER_SEC)
+
+/* One client at work on one link. */
+struct worker {
+	struct dhcp_service *service;
+	struct dhcp_spec spec;
+	int index;	 /* of the link */
+	uint32_t metric; /* of its routes */
+	struct hardware_address mac;
+
+	struct dhcp_client *client;
+	struct acd acd;
+	struct dna dna;
+	sd_event_source *timer;
+	sd_event_source *derivation; /* deferred: intent does not yet follow the lease */
+
+	bool carrier;
+	usec_t carrier_lost; /* boottime, 0 for not */
+	bool withdrawn;	     /* the hold time is over: the lease is kept, but not used */
+	bool derived;	     /* intent holds what follows from a lease */
+	char why[96];	     /* the reason that the next derivation gives */
+	char trouble[128];   /* for people */
+	struct in_addr gateway;
+	struct hardware_address gateway_mac; /* as it was when the cable went out */
+	struct worker *next;
+};
+
+struct dhcp_service {
+	struct core *core;
+	struct transport *transport;
+	struct worker *workers;
+};
+
+/* service.c */
+struct worker *service_worker_by_index(struct dhcp_service *service, int index);
+/* The specification of the client that runs on `link`, or NULL. */
+const struct dhcp_spec *service_running(struct dhcp_service *service, const char *link);
+/* Starts a client, or changes what it is told. */
+int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spec,
+		       struct error *error);
+void service_end_client(struct dhcp_service *service, const struct dhcp_spec *spec);
+
+/* worker.c */
+int worker_new(struct worker **ret, struct dhcp_service *service, const struct dhcp_spec *spec,
+	       const struct link *link);
+void worker_free(struct worker *worker);
+DEFINE_CLEANUP(struct worker *, worker_cleanup, worker_free)
+void worker_link_changed(struct worker *worker, const struct link *link);
+void worker_receive(struct worker *worker, const void *payload, size_t size);
+void worker_receive_arp(struct worker *worker, const struct arp_packet *packet);
+/* Does after every call into the machines what they ask for: sends, tells, arms the timer. */
+void worker_pump(struct worker *worker);
+/* Schedules that intent follows the lease, with this reason. */
+void worker_schedule_derivation(struct worker *worker, const char *why);

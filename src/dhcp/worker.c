@@ -1,0 +1,527 @@
+/*
+ * One client at work: the machines of its link (client, conflict detection, attachment detection)
+ * get what comes in and the time, and what they ask for is done. A change of intent is a
+ * transaction, and those are never run from inside a packet's or the mirror's call: they are
+ * deferred to the loop.
+ */
+#include <arpa/inet.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include "derive.h"
+#include "service-internal.h"
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
+
+/* ---- the lease that the store knows ---- */
+
+static void store_key(const struct worker *worker, char buffer[HARDWARE_ADDRESS_TEXT_MAX])
+{
+	hardware_address_print(&worker->mac, buffer);
+}
+
+static void lease_keep(struct worker *worker, const struct dhcp_lease *lease)
+{
+	_cleanup_json_ json_t *json = lease_to_json(lease);
+	char key[HARDWARE_ADDRESS_TEXT_MAX];
+
+	store_key(worker, key);
+	if (!json || store_put(core_store(worker->service->core), "lease", key, json) < 0)
+		core_publish(worker->service->core, "store.failed", NULL,
+			     "the lease of %s could not be kept", worker->spec.link);
+}
+
+static void lease_forget(struct worker *worker)
+{
+	char key[HARDWARE_ADDRESS_TEXT_MAX];
+
+	store_key(worker, key);
+	if (store_delete(core_store(worker->service->core), "lease", key) < 0)
+		core_publish(worker->service->core, "store.failed", NULL,
+			     "the lease of %s could not be forgotten", worker->spec.link);
+}
+
+/* True when the store knows a lease that has not ended. */
+static bool lease_recall(struct worker *worker, struct dhcp_lease *ret)
+{
+	_cleanup_json_ json_t *json = NULL;
+	struct core *core = worker->service->core;
+	char key[HARDWARE_ADDRESS_TEXT_MAX];
+
+	store_key(worker, key);
+	return store_get(core_store(core), "lease", key, &json) >= 0 &&
+	       lease_from_json(json, core_same_boot(core), ret) >= 0 &&
+	       ret->expires > clock_boottime_usec();
+}
+
+/* ---- birth and death ---- */
+
+/* A link that has a metric keeps it over a restart: the routes that derive from it say which. */
+static uint32_t metric_in_intent(const struct worker *worker)
+{
+	const struct resource *resource = NULL;
+	char parent[RESOURCE_KEY_MAX + 16];
+
+	resource_id(&dhcp_type, &worker->spec, parent);
+	while ((resource = core_next_resource(worker->service->core, resource))) {
+		_cleanup_json_ json_t *spec = NULL;
+
+		if (strcmp(resource->parent, parent) != 0 ||
+		    strcmp(resource->type->name, "address") != 0)
+			continue;
+		spec = resource->type->print(resource->spec);
+		return (uint32_t)json_member_integer(spec, "metric", 0);
+	}
+	return 0;
+}
+
+static bool metric_is_taken(const struct worker *worker, uint32_t metric)
+{
+	const struct observed *observed = core_observed(worker->service->core);
+	const struct route *route = NULL;
+
+	for (const struct worker *other = worker->service->workers; other; other = other->next)
+		if (other != worker && other->metric == metric)
+			return true;
+	while ((route = observed_next_route(observed, route)))
+		if (route->destination.length == 0 && route->metric == metric &&
+		    route->destination.address.family == AF_INET && route->link != worker->index)
+			return true;
+	return false;
+}
+
+/* Ethernet before wireless; of one kind, in the order of their appearance. */
+static uint32_t metric_choose(const struct worker *worker, const struct link *link)
+{
+	uint32_t metric = worker->spec.metric ?: metric_in_intent(worker);
+
+	if (metric)
+		return metric;
+	metric = link->kind == LINK_WIFI ? 600 : 100;
+	while (metric_is_taken(worker, metric))
+		metric++;
+	return metric;
+}
+
+int worker_new(struct worker **ret, struct dhcp_service *service, const struct dhcp_spec *spec,
+	       const struct link *link)
+{
+	_cleanup_(worker_cleanup) struct worker *worker = calloc(1, sizeof(*worker));
+	struct dhcp_client_config config = {
+		.mac = link->mac,
+		.plain_mac_id = spec->identity == DHCP_IDENTITY_MAC,
+		.rapid_commit = true,
+		.ipv6_only = spec->allow_ipv6_only,
+	};
+	int r;
+
+	if (!worker)
+		return -ENOMEM;
+	worker->service = service;
+	worker->spec = *spec;
+	worker->index = link->index;
+	worker->mac = link->mac;
+	worker->metric = metric_choose(worker, link);
+	acd_stop(&worker->acd);
+	worker->dna.next = USEC_INFINITY;
+	memcpy(config.hostname, spec->hostname, sizeof(config.hostname));
+	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
+		return -errno;
+	r = dhcp_client_new(&worker->client, &config);
+	if (r >= 0)
+		r = sd_event_add_time(core_event(service->core), &worker->timer, CLOCK_BOOTTIME,
+				      USEC_INFINITY, 1, on_timer, worker);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(worker);
+	return 0;
+}
+
+void worker_free(struct worker *worker)
+{
+	sd_event_source_disable_unref(worker->timer);
+	sd_event_source_disable_unref(worker->derivation);
+	if (worker->client)
+		dhcp_client_free(worker->client);
+	free(worker);
+}
+
+/* ---- intent follows the lease ---- */
+
+static struct in_addr gateway_of(const struct dhcp_lease *lease)
+{
+	struct in_addr gateway = {0};
+
+	for (unsigned i = 0; i < lease->routes_count; i++)
+		if (lease->routes[i].destination.length == 0)
+			gateway = lease->routes[i].gateway;
+	if (!lease->routes_count && lease->gateways_count)
+		gateway = lease->gateways[0];
+	return gateway;
+}
+
+static int on_derivation(sd_event_source *source, void *userdata)
+{
+	struct worker *worker = userdata;
+	struct core *core = worker->service->core;
+	const struct dhcp_lease *lease =
+		worker->withdrawn ? NULL : dhcp_client_lease(worker->client);
+	_cleanup_proposal_ struct proposal proposal;
+	struct dhcp_spec spec = worker->spec;
+	struct error error;
+	int r;
+
+	spec.metric = worker->metric;
+	proposal_init(&proposal, "dhcp");
+	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, "dhcp");
+	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, worker->why);
+	r = derive_propose(core, &proposal, &spec, lease, &error);
+	if (r >= 0)
+		r = transaction_run(core, &proposal, false, NULL, &error);
+	if (r < 0) {
+		text_copy(worker->trouble, sizeof(worker->trouble), error.message);
+		core_publish(core, "dhcp.trouble", json_pack("{s:s}", "link", worker->spec.link),
+			     "%s: %s", worker->spec.link, error.message);
+		return 0;
+	}
+	worker->trouble[0] = '\0';
+	worker->derived = lease;
+	if (lease)
+		lease_keep(worker, lease);
+	return 0;
+}
+
+void worker_schedule_derivation(struct worker *worker, const char *why)
+{
+	int r;
+
+	text_copy(worker->why, sizeof(worker->why), why);
+	r = worker->derivation ? sd_event_source_set_enabled(worker->derivation, SD_EVENT_ONESHOT)
+			       : sd_event_add_defer(core_event(worker->service->core),
+						    &worker->derivation, on_derivation, worker);
+	if (r < 0)
+		log_error("%s: cannot schedule a change: %s", worker->spec.link, strerror(-r));
+}
+
+/* ---- events of the client ---- */
+
+static void guard_address(struct worker *worker, bool probe)
+{
+	const struct dhcp_lease *lease = dhcp_client_lease(worker->client);
+	int r = transport_open_arp(worker->service->transport);
+
+	if (r < 0) {
+		core_publish(worker->service->core, "dhcp.trouble", NULL,
+			     "%s: conflicts of the address cannot be seen: %s", worker->spec.link,
+			     strerror(-r));
+		return;
+	}
+	if (probe)
+		acd_start(&worker->acd, clock_boottime_usec(), &worker->mac, lease->address);
+	else
+		acd_resume(&worker->acd, &worker->mac, lease->address);
+}
+
+static void on_bound(struct worker *worker, const struct dhcp_event *event)
+{
+	const struct dhcp_lease *lease = dhcp_client_lease(worker->client);
+	char address[INET_ADDRSTRLEN], server[INET_ADDRSTRLEN], why[sizeof(worker->why)];
+
+	snprintf(why, sizeof(why), "lease of %s from %s on %s",
+		 inet_ntop(AF_INET, &lease->address, address, sizeof(address)),
+		 inet_ntop(AF_INET, &lease->server, server, sizeof(server)), worker->spec.link);
+	worker->gateway = gateway_of(lease);
+	worker->withdrawn = false;
+	worker_schedule_derivation(worker, why);
+	if (event->kind == DHCP_EVENT_BOUND)
+		guard_address(worker, true);
+	core_publish(worker->service->core,
+		     event->kind == DHCP_EVENT_BOUND ? "dhcp.bound" : "dhcp.renewed",
+		     json_pack("{s:s,s:s,s:s}", "link", worker->spec.link, "address", address,
+			       "server", server),
+		     "%s%s", event->kind == DHCP_EVENT_BOUND ? "" : "renewed: ", why);
+}
+
+static void on_lost(struct worker *worker, const struct dhcp_event *event)
+{
+	static const char *const reasons[] = {
+		[DHCP_LOST_EXPIRED] = "the lease expired",
+		[DHCP_LOST_NAK] = "the server withdrew the lease",
+		[DHCP_LOST_CONFLICT] = "somebody else has the address",
+		[DHCP_LOST_STOPPED] = "the client stopped",
+	};
+
+	acd_stop(&worker->acd);
+	lease_forget(worker);
+	worker_schedule_derivation(worker, reasons[event->why]);
+	core_publish(worker->service->core, "dhcp.lost",
+		     json_pack("{s:s}", "link", worker->spec.link), "%s: %s", worker->spec.link,
+		     reasons[event->why]);
+}
+
+static void on_no_answer(struct worker *worker, const struct dhcp_event *event)
+{
+	snprintf(worker->trouble, sizeof(worker->trouble), "no DHCP server answered %u times",
+		 event->tries);
+	core_publish(worker->service->core, "dhcp.no_answer",
+		     json_pack("{s:s,s:i}", "link", worker->spec.link, "tries", (int)event->tries),
+		     "%s: %s", worker->spec.link, worker->trouble);
+}
+
+static void on_refused(struct worker *worker, const struct dhcp_event *event)
+{
+	text_copy(worker->trouble, sizeof(worker->trouble), "the DHCP server refused the address");
+	core_publish(worker->service->core, "dhcp.refused",
+		     json_pack("{s:s}", "link", worker->spec.link), "%s: %s", worker->spec.link,
+		     worker->trouble);
+}
+
+static void on_ipv6_only(struct worker *worker, const struct dhcp_event *event)
+{
+	core_publish(worker->service->core, "dhcp.ipv6_only",
+		     json_pack("{s:s,s:I}", "link", worker->spec.link, "seconds",
+			       (json_int_t)event->seconds),
+		     "%s: the network does without IPv4 for %u s", worker->spec.link,
+		     event->seconds);
+}
+
+static void handle_event(struct worker *worker, const struct dhcp_event *event)
+{
+	static void (*const handlers[])(struct worker *, const struct dhcp_event *) = {
+		[DHCP_EVENT_BOUND] = on_bound,	   [DHCP_EVENT_RENEWED] = on_bound,
+		[DHCP_EVENT_LOST] = on_lost,	   [DHCP_EVENT_NO_ANSWER] = on_no_answer,
+		[DHCP_EVENT_REFUSED] = on_refused, [DHCP_EVENT_IPV6_ONLY] = on_ipv6_only,
+	};
+
+	handlers[event->kind](worker, event);
+}
+
+/* ---- what the machines ask for ---- */
+
+static void send_dhcp(struct worker *worker, const struct dhcp_packet *packet)
+{
+	struct transport *transport = worker->service->transport;
+	uint8_t buffer[PACKET_HEADERS + DHCP_PAYLOAD_MAX];
+	size_t size;
+	int r;
+
+	if (packet->unicast) {
+		r = transport_send_unicast(transport, worker->index, packet->source,
+					   packet->destination, packet->payload, packet->size);
+	} else {
+		size = packet_build(packet->payload, packet->size, buffer, sizeof(buffer));
+		r = transport_send_packet(transport, worker->index, buffer, size);
+	}
+	/* A question that was not sent is one that was lost: it is asked again. */
+	if (r < 0)
+		log_info("%s: a DHCP message could not be sent: %s", worker->spec.link,
+			 strerror(-r));
+}
+
+static void send_arp(struct worker *worker, const struct arp_packet *packet,
+		     const struct hardware_address *destination)
+{
+	uint8_t buffer[ARP_PACKET_SIZE];
+	int r;
+
+	arp_build(packet, buffer);
+	r = transport_send_arp(worker->service->transport, worker->index, destination, buffer,
+			       sizeof(buffer));
+	if (r < 0)
+		log_info("%s: an ARP packet could not be sent: %s", worker->spec.link,
+			 strerror(-r));
+}
+
+static usec_t worker_deadline(const struct worker *worker)
+{
+	usec_t deadline = USEC_INFINITY;
+
+	if (worker->carrier) {
+		deadline = MIN(dhcp_client_deadline(worker->client), worker->acd.next);
+		deadline = MIN(deadline, worker->dna.next);
+	} else if (worker->carrier_lost && !worker->withdrawn) {
+		deadline = worker->carrier_lost + HOLD_TIME;
+	}
+	return deadline;
+}
+
+void worker_pump(struct worker *worker)
+{
+	struct dhcp_packet message;
+	struct dhcp_event event;
+	struct arp_packet arp;
+	int r;
+
+	while (dhcp_client_pop_packet(worker->client, &message))
+		send_dhcp(worker, &message);
+	while (dhcp_client_pop_event(worker->client, &event))
+		handle_event(worker, &event);
+	if (acd_pop_packet(&worker->acd, &arp))
+		send_arp(worker, &arp, NULL);
+	if (dna_pop_packet(&worker->dna, &arp))
+		send_arp(worker, &arp, &worker->gateway_mac);
+	r = sd_event_source_set_time(worker->timer, worker_deadline(worker));
+	if (r >= 0)
+		r = sd_event_source_set_enabled(worker->timer, SD_EVENT_ONESHOT);
+	if (r < 0)
+		log_error("%s: cannot set a timer: %s", worker->spec.link, strerror(-r));
+}
+
+void worker_receive(struct worker *worker, const void *payload, size_t size)
+{
+	int r = dhcp_client_receive(worker->client, clock_boottime_usec(), payload, size);
+
+	if (r < 0)
+		log_info("%s: a malformed DHCP message was ignored", worker->spec.link);
+	worker_pump(worker);
+}
+
+static void on_attachment(struct worker *worker, enum dna_verdict verdict)
+{
+	static const char *const texts[] = {
+		[DNA_CONFIRMED] = "the gateway is the same as before",
+		[DNA_MOVED] = "somebody else answers for the gateway",
+		[DNA_SILENT] = "the gateway does not answer yet",
+	};
+
+	core_publish(worker->service->core, "link.attachment",
+		     json_pack("{s:s}", "link", worker->spec.link), "%s: %s", worker->spec.link,
+		     texts[verdict]);
+}
+
+void worker_receive_arp(struct worker *worker, const struct arp_packet *packet)
+{
+	usec_t now = clock_boottime_usec();
+	bool pending = worker->dna.next != USEC_INFINITY;
+	char rival[HARDWARE_ADDRESS_TEXT_MAX];
+
+	if (pending && dna_receive(&worker->dna, packet) != DNA_PENDING)
+		on_attachment(worker, worker->dna.verdict);
+	if (acd_receive(&worker->acd, now, packet) > 0) {
+		core_publish(worker->service->core, "dhcp.conflict",
+			     json_pack("{s:s}", "link", worker->spec.link),
+			     "%s: %s has the address too; it is declined", worker->spec.link,
+			     hardware_address_print(&worker->acd.rival, rival));
+		dhcp_client_decline(worker->client, now);
+	}
+	worker_pump(worker);
+}
+
+/* ---- the cable ---- */
+
+/* The gateway's MAC as the kernel knows it: what the answer is compared with when the cable is
+ * back. */
+static void remember_gateway(struct worker *worker)
+{
+	const struct observed *observed = core_observed(worker->service->core);
+	const struct ip_address gateway = ip_address_v4(worker->gateway.s_addr);
+	const struct neighbour *neighbour = NULL;
+
+	while ((neighbour = observed_next_neighbour(observed, neighbour)))
+		if (neighbour->link == worker->index && neighbour->mac.length == 6 &&
+		    ip_address_equal(&neighbour->address, &gateway))
+			worker->gateway_mac = neighbour->mac;
+}
+
+static void carrier_lost(struct worker *worker, usec_t now)
+{
+	worker->carrier = false;
+	worker->carrier_lost = now;
+	if (dhcp_client_lease(worker->client))
+		remember_gateway(worker);
+	else
+		dhcp_client_stop(worker->client, now, false);
+}
+
+/* Adopts a lease that was in use before the daemon was restarted: address and routes are there, so
+ * nothing is asked and nothing written. */
+static bool resume(struct worker *worker, usec_t now, const struct dhcp_lease *lease)
+{
+	const struct observed *observed = core_observed(worker->service->core);
+	struct ip_prefix prefix = {.address = ip_address_v4(lease->address.s_addr),
+				   .length = lease->prefix_length};
+
+	if (!core_same_boot(worker->service->core) ||
+	    !observed_address(observed, worker->index, &prefix))
+		return false;
+	dhcp_client_resume(worker->client, now, lease);
+	worker->gateway = gateway_of(lease);
+	worker->derived = true;
+	guard_address(worker, false);
+	return true;
+}
+
+static void begin(struct worker *worker, usec_t now)
+{
+	struct dhcp_lease lease;
+	bool known = lease_recall(worker, &lease);
+
+	if (known && resume(worker, now, &lease))
+		return;
+	dhcp_client_start(worker->client, now, known ? &lease : NULL);
+}
+
+static void carrier_gained(struct worker *worker, usec_t now)
+{
+	const struct dhcp_lease *lease = dhcp_client_lease(worker->client);
+
+	worker->carrier = true;
+	worker->carrier_lost = 0;
+	if (!lease) {
+		begin(worker, now);
+		return;
+	}
+	if (worker->withdrawn || lease->expires <= now) {
+		/* The hold time was over: what is known is asked for again, and used when it is
+		 * confirmed. */
+		struct dhcp_lease known = *lease;
+
+		worker->withdrawn = false;
+		acd_stop(&worker->acd);
+		dhcp_client_start(worker->client, now, known.expires > now ? &known : NULL);
+		return;
+	}
+	dhcp_client_confirm(worker->client, now);
+	if (worker->gateway_mac.length)
+		dna_start(&worker->dna, now, &worker->mac, lease->address, worker->gateway,
+			  &worker->gateway_mac);
+}
+
+void worker_link_changed(struct worker *worker, const struct link *link)
+{
+	usec_t now = clock_boottime_usec();
+
+	if (link->carrier && !worker->carrier)
+		carrier_gained(worker, now);
+	else if (!link->carrier && worker->carrier)
+		carrier_lost(worker, now);
+	else
+		return;
+	worker_pump(worker);
+}
+
+static void hold_is_over(struct worker *worker, usec_t now)
+{
+	if (worker->carrier || !worker->carrier_lost || worker->withdrawn ||
+	    now < worker->carrier_lost + HOLD_TIME)
+		return;
+	worker->withdrawn = true;
+	worker_schedule_derivation(worker, "the cable was out for longer than the hold time");
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct worker *worker = userdata;
+	usec_t now = clock_boottime_usec();
+	bool asking = worker->dna.next != USEC_INFINITY;
+
+	hold_is_over(worker, now);
+	if (worker->carrier) {
+		dhcp_client_timeout(worker->client, now);
+		acd_timeout(&worker->acd, now, dhcp_client_random(worker->client));
+		if (asking && dna_timeout(&worker->dna, now) == DNA_SILENT)
+			on_attachment(worker, DNA_SILENT);
+	}
+	worker_pump(worker);
+	return 0;
+}
