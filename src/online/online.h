@@ -10,13 +10,12 @@
 #include "core/core.h"
 #include "lookup.h"
 #include "ping.h"
+#include "verifier.h"
 
 struct online_config {
 	struct ip_address ping_target; /* 1.1.1.1 */
 	char lookup_name[256];	       /* api.anthropic.com */
 };
-
-enum online_state { ONLINE_UNKNOWN, ONLINE_NO, ONLINE_PARTIAL, ONLINE_YES };
 
 struct online_report {
 	enum online_state state;

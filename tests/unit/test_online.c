@@ -1,0 +1,252 @@
+#include "online/online.h"
+#include "test_online_network.h"
+
+#define START(probe)  ((unsigned)VERIFIER_START << (probe))
+#define CANCEL(probe) ((unsigned)VERIFIER_CANCEL << (probe))
+#define BEGIN	      (START(VERIFIER_PING) | START(VERIFIER_LOOKUP))
+
+#define T0 (1000 * USEC_PER_SEC)
+
+static struct verifier_network network_of(const char *gateway, unsigned servers)
+{
+	struct verifier_network network = {.servers_count = servers};
+
+	if (gateway) {
+		network.route = true;
+		network.link = 2;
+		network.gateway = test_address(gateway);
+	}
+	for (unsigned i = 0; i < servers; i++)
+		network.servers[i] = test_address("192.0.2.53");
+	return network;
+}
+
+static unsigned see(struct verifier *verifier, const char *gateway, unsigned servers, usec_t now)
+{
+	struct verifier_network network = network_of(gateway, servers);
+
+	return verifier_network_seen(verifier, &network, now);
+}
+
+static unsigned end(struct verifier *verifier, enum verifier_probe probe, bool good, usec_t now)
+{
+	return verifier_probe_ended(verifier, probe, good ? VERDICT_GOOD : VERDICT_BAD, now);
+}
+
+/* A machine that is online since T0. */
+static struct verifier online(void)
+{
+	struct verifier verifier;
+
+	verifier_init(&verifier, T0);
+	assert_int_equal(see(&verifier, "192.0.2.1", 1, T0), BEGIN);
+	assert_int_equal(end(&verifier, VERIFIER_PING, true, T0 + 1), 0);
+	assert_int_equal(end(&verifier, VERIFIER_LOOKUP, true, T0 + 2), VERIFIER_REPORT);
+	assert_int_equal(verifier.state, ONLINE_YES);
+	return verifier;
+}
+
+static void test_starts_with_the_route(void **state)
+{
+	struct verifier verifier;
+
+	verifier_init(&verifier, T0);
+	assert_int_equal(see(&verifier, NULL, 0, T0), 0);
+	assert_int_equal(see(&verifier, NULL, 1, T0), 0);
+	assert_int_equal(see(&verifier, "192.0.2.1", 1, T0 + 1), BEGIN);
+	assert_int_equal(verifier.deadline, USEC_INFINITY);
+	/* The same seen again changes nothing. */
+	assert_int_equal(see(&verifier, "192.0.2.1", 1, T0 + 2), 0);
+}
+
+static void test_resolver_after_route(void **state)
+{
+	struct verifier verifier;
+
+	verifier_init(&verifier, T0);
+	assert_int_equal(see(&verifier, "192.0.2.1", 0, T0), START(VERIFIER_PING));
+	/* At once, and the echo goes on. */
+	assert_int_equal(see(&verifier, "192.0.2.1", 1, T0 + 1), START(VERIFIER_LOOKUP));
+	assert_int_equal(end(&verifier, VERIFIER_PING, true, T0 + 2), 0);
+	assert_int_equal(end(&verifier, VERIFIER_LOOKUP, true, T0 + 3), VERIFIER_REPORT);
+	assert_int_equal(verifier.state, ONLINE_YES);
+}
+
+static void test_no_resolver(void **state)
+{
+	struct verifier verifier;
+
+	verifier_init(&verifier, T0);
+	see(&verifier, "192.0.2.1", 0, T0);
+	assert_int_equal(end(&verifier, VERIFIER_PING, true, T0 + 2), VERIFIER_REPORT);
+	assert_int_equal(verifier.state, ONLINE_PARTIAL);
+	assert_int_equal(verifier.reason, REASON_NO_SERVERS);
+	assert_int_equal(see(&verifier, "192.0.2.1", 1, T0 + USEC_PER_SEC), BEGIN);
+}
+
+static void test_grace_then_offline(void **state)
+{
+	struct verifier verifier;
+
+	verifier_init(&verifier, T0);
+	see(&verifier, NULL, 0, T0);
+	assert_int_equal(verifier.deadline, T0 + VERIFIER_GRACE);
+	assert_int_equal(verifier_elapsed(&verifier, verifier.deadline - 1), 0);
+	assert_int_equal(verifier_elapsed(&verifier, verifier.deadline), START(VERIFIER_PING));
+	assert_int_equal(verifier_probe_ended(&verifier, VERIFIER_PING, VERDICT_NO_ROUTE, T0),
+			 VERIFIER_REPORT);
+	assert_int_equal(verifier.state, ONLINE_NO);
+	assert_int_equal(verifier.reason, REASON_NO_ROUTE);
+}
+
+static void test_backs_off(void **state)
+{
+	struct verifier verifier;
+	usec_t now = T0, expected = VERIFIER_RETRY;
+
+	verifier_init(&verifier, now);
+	assert_int_equal(see(&verifier, "192.0.2.1", 1, now), BEGIN);
+	for (unsigned i = 0; i < 20; i++) {
+		end(&verifier, VERIFIER_LOOKUP, false, now);
+		assert_int_equal(end(&verifier, VERIFIER_PING, false, now),
+				 START(VERIFIER_GATEWAY));
+		assert_int_equal(end(&verifier, VERIFIER_GATEWAY, false, now),
+				 i == 0 ? VERIFIER_REPORT : 0);
+		assert_int_equal(verifier.reason, REASON_GATEWAY_SILENT);
+		assert_int_equal(verifier.deadline - now, MIN(expected, VERIFIER_RETRY_MAX));
+		expected *= 2;
+		now = verifier.deadline;
+		assert_int_equal(verifier_elapsed(&verifier, now), BEGIN);
+	}
+	/* Back online: the period, and the next trouble begins with short waits again. */
+	end(&verifier, VERIFIER_PING, true, now);
+	assert_int_equal(end(&verifier, VERIFIER_LOOKUP, true, now), VERIFIER_REPORT);
+	assert_int_equal(verifier.deadline - now, VERIFIER_PERIOD);
+	verifier_elapsed(&verifier, verifier.deadline);
+	end(&verifier, VERIFIER_PING, true, now);
+	assert_int_equal(end(&verifier, VERIFIER_LOOKUP, false, now), VERIFIER_REPORT);
+	assert_int_equal(verifier.deadline - now, VERIFIER_RETRY);
+}
+
+static void test_reasons(void **state)
+{
+	static const struct {
+		bool ping, lookup;
+		int gateway; /* -1: there is none */
+		enum verifier_reason reason;
+		enum online_state state;
+	} cases[] = {
+		{true,  true,  1,	REASON_NONE,	     ONLINE_YES    },
+		{true,  false, 1,	 REASON_LOOKUP_BAD,	    ONLINE_PARTIAL},
+		{false, true,  0,	 REASON_ECHO_ONLY_BAD,  ONLINE_PARTIAL},
+		{false, true,  1,	 REASON_ECHO_ONLY_BAD,  ONLINE_PARTIAL},
+		{false, false, 1,  REASON_BEYOND_GATEWAY, ONLINE_NO	  },
+		{false, false, 0,  REASON_GATEWAY_SILENT, ONLINE_NO	  },
+		{false, false, -1, REASON_TARGET_SILENT,	 ONLINE_NO	  },
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		struct verifier_network network = network_of("192.0.2.1", 1);
+		struct verifier verifier;
+
+		if (cases[i].gateway < 0)
+			network.gateway = (struct ip_address){0};
+		verifier_init(&verifier, T0);
+		verifier_network_seen(&verifier, &network, T0);
+		end(&verifier, VERIFIER_PING, cases[i].ping, T0);
+		if (verifier.verdicts[VERIFIER_GATEWAY] == VERDICT_RUNNING)
+			end(&verifier, VERIFIER_GATEWAY, cases[i].gateway == 1, T0);
+		assert_int_equal(verifier.state, ONLINE_UNKNOWN);
+		end(&verifier, VERIFIER_LOOKUP, cases[i].lookup, T0);
+		assert_int_equal(verifier.reason, cases[i].reason);
+		assert_int_equal(verifier.state, cases[i].state);
+	}
+}
+
+static void test_route_lost(void **state)
+{
+	struct verifier verifier = online();
+
+	assert_int_equal(see(&verifier, NULL, 1, T0 + USEC_PER_SEC), BEGIN);
+	/* The kernel refuses the echo: the look-up is called off, and that is the verdict. */
+	assert_int_equal(verifier_probe_ended(&verifier, VERIFIER_PING, VERDICT_NO_ROUTE,
+					      T0 + USEC_PER_SEC),
+			 CANCEL(VERIFIER_LOOKUP) | VERIFIER_REPORT);
+	assert_int_equal(verifier.state, ONLINE_NO);
+	assert_int_equal(see(&verifier, "192.0.2.1", 1, T0 + 2 * USEC_PER_SEC), BEGIN);
+}
+
+static void test_failover_verifies_at_once(void **state)
+{
+	struct verifier verifier = online();
+	usec_t now = T0 + 10 * USEC_PER_SEC;
+
+	assert_int_equal(see(&verifier, "198.51.100.1", 1, now), BEGIN);
+	end(&verifier, VERIFIER_PING, true, now + 5);
+	/* Still online: nothing to report. */
+	assert_int_equal(end(&verifier, VERIFIER_LOOKUP, true, now + 5), 0);
+}
+
+static void test_flapping_is_bounded(void **state)
+{
+	struct verifier verifier = online();
+	unsigned begun = 0;
+
+	for (usec_t now = T0 + USEC_PER_SEC; now < T0 + 2 * USEC_PER_SEC; now += 100) {
+		unsigned actions = see(&verifier, now / 100 % 2 ? "192.0.2.1" : NULL, 1, now);
+
+		actions |= verifier_elapsed(&verifier, now);
+		begun += actions & START(VERIFIER_PING) ? 1 : 0;
+	}
+	assert_true(begun >= 9 && begun <= 11);
+}
+
+static void test_old_news_is_not_told(void **state)
+{
+	struct verifier verifier = online();
+	usec_t now = T0 + USEC_PER_SEC;
+
+	assert_int_equal(see(&verifier, NULL, 1, now), BEGIN);
+	assert_int_equal(see(&verifier, "192.0.2.2", 1, now + 10), 0);
+	assert_int_equal(verifier_probe_ended(&verifier, VERIFIER_PING, VERDICT_NO_ROUTE, now + 20),
+			 CANCEL(VERIFIER_LOOKUP));
+	assert_int_equal(verifier.state, ONLINE_YES);
+	assert_int_equal(verifier_elapsed(&verifier, now + VERIFIER_GAP), BEGIN);
+}
+
+static void test_change_while_verifying(void **state)
+{
+	struct verifier verifier;
+
+	verifier_init(&verifier, T0);
+	see(&verifier, "192.0.2.1", 1, T0);
+	/* Within the gap: later, but then anew, even when this one ends well. */
+	assert_int_equal(see(&verifier, "192.0.2.2", 1, T0 + 10), 0);
+	end(&verifier, VERIFIER_PING, true, T0 + 20);
+	end(&verifier, VERIFIER_LOOKUP, true, T0 + 20);
+	assert_int_equal(verifier.deadline, T0 + VERIFIER_GAP);
+	assert_int_equal(verifier_elapsed(&verifier, T0 + VERIFIER_GAP), BEGIN);
+	/* After the gap a running one is begun anew, its gateway probe called off. */
+	end(&verifier, VERIFIER_PING, false, T0 + VERIFIER_GAP);
+	assert_int_equal(see(&verifier, "192.0.2.3", 1, T0 + 3 * VERIFIER_GAP),
+			 BEGIN | CANCEL(VERIFIER_GATEWAY));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_starts_with_the_route),
+		cmocka_unit_test(test_resolver_after_route),
+		cmocka_unit_test(test_no_resolver),
+		cmocka_unit_test(test_grace_then_offline),
+		cmocka_unit_test(test_backs_off),
+		cmocka_unit_test(test_reasons),
+		cmocka_unit_test(test_route_lost),
+		cmocka_unit_test(test_failover_verifies_at_once),
+		cmocka_unit_test(test_flapping_is_bounded),
+		cmocka_unit_test(test_old_news_is_not_told),
+		cmocka_unit_test(test_change_while_verifying),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
