@@ -1,0 +1,117 @@
+/* A scripted DHCP server: builds the reply to a request of the client under test. */
+#pragma once
+
+#include "dhcp/client.h"
+#include "unit.h"
+
+#define SECOND USEC_PER_SEC
+
+static const uint8_t test_mac[6] = {0x02, 0, 0x5e, 0, 0, 1};
+
+struct script {
+	struct dhcp_client *client;
+	usec_t now;
+	uint8_t reply[1500];
+	struct writer writer;
+};
+
+static inline struct in_addr ip(const char *text)
+{
+	struct ip_address address;
+
+	assert_int_equal(ip_address_parse(text, &address, NULL, NULL), 0);
+	return address.v4;
+}
+
+/* The next packet that the client wants to send, taken apart; fails when there is none. */
+static inline struct dhcp_message next_message(struct script *script, struct dhcp_packet *packet)
+{
+	struct dhcp_message message;
+
+	assert_true(dhcp_client_pop_packet(script->client, packet));
+	assert_true(packet->size >= DHCP_PAYLOAD_MIN);
+	assert_int_equal(dhcp_message_parse(packet->payload, packet->size, &message), 0);
+	return message;
+}
+
+static inline void expect_message(struct script *script, uint8_t type, struct dhcp_packet *packet)
+{
+	assert_int_equal(next_message(script, packet).type, type);
+}
+
+static inline void expect_silence(struct script *script)
+{
+	struct dhcp_packet packet;
+
+	assert_false(dhcp_client_pop_packet(script->client, &packet));
+}
+
+static inline struct dhcp_event expect_event(struct script *script, enum dhcp_event_kind kind)
+{
+	struct dhcp_event event;
+
+	assert_true(dhcp_client_pop_event(script->client, &event));
+	assert_int_equal(event.kind, kind);
+	return event;
+}
+
+static inline void expect_no_event(struct script *script)
+{
+	struct dhcp_event event;
+
+	assert_false(dhcp_client_pop_event(script->client, &event));
+}
+
+/* Begins a reply of `type` to `request` that grants `yours`, from server 192.0.2.1. */
+static inline void reply_begin(struct script *script, const struct dhcp_packet *request,
+			       uint8_t type, const char *yours)
+{
+	struct dhcp_message asked;
+	struct hardware_address mac = {.length = 6};
+	struct in_addr none = {0}, server = ip("192.0.2.1"), address = ip(yours);
+
+	assert_int_equal(dhcp_message_parse(request->payload, request->size, &asked), 0);
+	memcpy(mac.bytes, test_mac, 6);
+	script->writer = WRITER(script->reply, sizeof(script->reply));
+	dhcp_message_begin(&script->writer, asked.transaction, 0, none, &mac);
+	script->reply[0] = 2;
+	memcpy(script->reply + 16, &address, 4);
+	dhcp_message_put(&script->writer, DHCP_OPTION_TYPE, &type, 1);
+	dhcp_message_put(&script->writer, DHCP_OPTION_SERVER_ID, &server, 4);
+}
+
+static inline void reply_u32(struct script *script, uint8_t option, uint32_t value)
+{
+	uint32_t network = htonl(value);
+
+	dhcp_message_put(&script->writer, option, &network, 4);
+}
+
+static inline void reply_address(struct script *script, uint8_t option, const char *address)
+{
+	struct in_addr value = ip(address);
+
+	dhcp_message_put(&script->writer, option, &value, 4);
+}
+
+static inline int reply_send(struct script *script)
+{
+	dhcp_message_end(&script->writer);
+	assert_true(writer_ok(&script->writer));
+	return dhcp_client_receive(script->client, script->now, script->reply,
+				   script->writer.offset);
+}
+
+/* A plain answer: /24, gateway 192.0.2.1, DNS 192.0.2.1, `seconds` of lease. */
+static inline int answer(struct script *script, const struct dhcp_packet *request, uint8_t type,
+			 const char *yours, uint32_t seconds)
+{
+	reply_begin(script, request, type, yours);
+	if (type != DHCP_NAK) {
+		reply_address(script, DHCP_OPTION_SUBNET_MASK, "255.255.255.0");
+		reply_address(script, DHCP_OPTION_ROUTER, "192.0.2.1");
+		reply_address(script, DHCP_OPTION_DNS, "192.0.2.1");
+		reply_u32(script, DHCP_OPTION_LEASE_TIME, seconds);
+	}
+	return reply_send(script);
+}
