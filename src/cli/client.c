@@ -199,7 +199,7 @@ static int client_receive(struct client *client, usec_t deadline, json_t **ret, 
 	for (;;) {
 		r = client_take_line(client, ret);
 		if (r == -EBADMSG) {
-			json_decref(*ret);
+			json_decref(TAKE_PTR(*ret));
 			return error_set(error, ERROR_REQUEST_MALFORMED, NULL,
 					 "the daemon at %s sent what is not JSON-RPC",
 					 client->path);

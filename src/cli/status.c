@@ -4,7 +4,6 @@
 
 #include "when.h"
 
-#define LINK_CELLS    5
 #define CHANGES_SHOWN 8
 #define LABEL_WIDTH   8
 #define NARROW	      60 /* columns; below, addresses have lines of their own */
@@ -76,6 +75,11 @@ static const char *bullet(const struct output *output, bool full)
 	return full ? "\xe2\x97\x8f" : "\xe2\x97\x8b";
 }
 
+static bool is_narrow(const struct output *output)
+{
+	return output->width && output->width < NARROW;
+}
+
 static void print_label(const struct output *output, const char *label)
 {
 	output_spaces(output, 2);
@@ -110,9 +114,10 @@ static void print_since(const struct output *output, usec_t since, usec_t now)
 
 	if (!since)
 		return;
-	output_printf(output, STYLE_DIM, "  since %s (%s)",
-		      when_print(since, now, time, sizeof(time)),
-		      when_print_span(usec_sub(now, since), span, sizeof(span)));
+	output_printf(output, STYLE_DIM, "  since %s", when_print(since, now, time, sizeof(time)));
+	if (!is_narrow(output))
+		output_printf(output, STYLE_DIM, " (%s)",
+			      when_print_span(usec_sub(now, since), span, sizeof(span)));
 }
 
 static void print_online(const struct output *output, const json_t *status, usec_t now)
@@ -127,11 +132,14 @@ static void print_online(const struct output *output, const json_t *status, usec
 	output_spaces(output, 1);
 	output_text(output, output->color ? style : STYLE_BOLD, word);
 	print_since(output, when_parse(json_object_get(online, "since")), now);
-	if (json_is_number(first) && json_number_value(first) > 0)
+	if (json_is_number(first) && json_number_value(first) > 0) {
+		when_print_span((usec_t)(json_number_value(first) * 1000), span, sizeof(span));
+		output_text(output, STYLE_DIM, is_narrow(output) ? "" : ",");
+		if (is_narrow(output))
+			output_newline(output);
 		output_printf(output, STYLE_DIM, "%s first %s after the start",
-			      output->width && output->width < NARROW ? "\n " : ",",
-			      when_print_span((usec_t)(json_number_value(first) * 1000), span,
-					      sizeof(span)));
+			      is_narrow(output) ? " " : "", span);
+	}
 	output_newline(output);
 	print_labelled(output, "trouble", json_member_text(online, "detail"), STYLE_WARN);
 }
@@ -153,7 +161,7 @@ static void print_uplink(const struct output *output, const json_t *status)
 	output_text(output, STYLE_BOLD, link);
 	if (gateway)
 		output_printf(output, STYLE_PLAIN, " via %s", gateway);
-	if (address)
+	if (address && !is_narrow(output))
 		output_printf(output, STYLE_DIM, " from %s", address);
 	output_newline(output);
 }
@@ -174,8 +182,10 @@ static void print_dns(const struct output *output, const json_t *status)
 
 /* ---- links ---- */
 
+enum link_cell { CELL_NAME, CELL_KIND, CELL_STATE, CELL_METHOD, CELL_UPLINK, LINK_CELLS };
+
 struct link_row {
-	const char *cells[LINK_CELLS]; /* name, kind, state, method, uplink; borrowed */
+	const char *cells[LINK_CELLS]; /* borrowed */
 	char *addresses;
 	const char *trouble;
 	bool carrier;
@@ -190,7 +200,7 @@ static const char *link_state(const json_t *link)
 		return "down";
 	if (json_is_false(carrier))
 		return "no carrier";
-	return state ?: json_is_true(carrier) ? state ?: "up" : "unknown";
+	return state ?: json_is_true(carrier) ? "up" : "unknown";
 }
 
 static void link_row_read(struct link_row *row, const json_t *link, const char *uplink)
@@ -207,39 +217,61 @@ static void link_row_read(struct link_row *row, const json_t *link, const char *
 		.addresses = join_texts(json_object_get(link, "addresses"), "address"),
 		.trouble = json_member_text(link, "trouble") ?: "",
 	};
-	row->carrier = strcmp(row->cells[2], "up") == 0;
+	row->carrier = strcmp(row->cells[CELL_STATE], "up") == 0;
+}
+
+static void print_below(const struct output *output, enum style style, const char *text)
+{
+	if (!text || !text[0])
+		return;
+	output_spaces(output, 4);
+	output_wrapped(output, style, text, 4);
+	output_newline(output);
+}
+
+/* What is printed of a link's first line: the last cell that says something. */
+static size_t last_cell(const struct link_row *row)
+{
+	size_t last = LINK_CELLS - 1;
+
+	while (last > 0 && !row->cells[last][0])
+		last--;
+	return last;
+}
+
+static enum style cell_style(const struct link_row *row, size_t cell)
+{
+	return cell == CELL_NAME     ? STYLE_BOLD
+	       : cell == CELL_UPLINK ? STYLE_ACCENT
+				     : style_of(row->cells[cell]);
 }
 
 static void print_link(const struct output *output, const struct link_row *row,
 		       const unsigned widths[LINK_CELLS])
 {
+	bool beside = row->addresses && row->addresses[0] && !is_narrow(output);
+	size_t last = beside ? LINK_CELLS - 1 : last_cell(row);
 	unsigned indent = 2;
 
-	output_text(output, style_of(row->cells[2]), bullet(output, row->carrier));
+	output_text(output, style_of(row->cells[CELL_STATE]), bullet(output, row->carrier));
 	output_spaces(output, 1);
-	for (size_t c = 0; c < LINK_CELLS; c++) {
-		enum style style = c == 0   ? STYLE_BOLD
-				   : c == 4 ? STYLE_ACCENT
-					    : style_of(row->cells[c]);
-
+	for (size_t c = 0; c <= last; c++) {
 		if (widths[c] == 0)
 			continue;
-		output_cell(output, style, row->cells[c], widths[c], false);
+		if (c == last && !beside) {
+			output_text(output, cell_style(row, c), row->cells[c]);
+			break;
+		}
+		output_cell(output, cell_style(row, c), row->cells[c], widths[c], false);
 		output_spaces(output, 2);
 		indent += widths[c] + 2;
 	}
-	if (row->addresses && row->addresses[0] && output->width && output->width < NARROW) {
-		output_newline(output);
-		indent = 4;
-		output_spaces(output, indent);
-	}
-	output_wrapped(output, STYLE_PLAIN, row->addresses ?: "", indent);
+	if (beside)
+		output_wrapped(output, STYLE_PLAIN, row->addresses, indent);
 	output_newline(output);
-	if (row->trouble[0]) {
-		output_spaces(output, 4);
-		output_wrapped(output, STYLE_WARN, row->trouble, 4);
-		output_newline(output);
-	}
+	if (!beside)
+		print_below(output, STYLE_PLAIN, row->addresses);
+	print_below(output, STYLE_WARN, row->trouble);
 }
 
 static void print_links(const struct output *output, const json_t *status)
@@ -277,8 +309,9 @@ static void print_change(const struct output *output, const json_t *change, usec
 	const char *reason = json_member_text(change, "reason") ?: "";
 	usec_t time = when_parse(json_object_get(change, "time"));
 	json_int_t number = json_member_integer(change, "number", 0);
+	bool as_planned = !state[0] || strcmp(state, "committed") == 0;
 	char buffer[40] = "";
-	char what[120];
+	char what[120], why[400];
 
 	if (!reason[0])
 		reason = json_member_text(change, "message") ?: "";
@@ -289,17 +322,18 @@ static void print_change(const struct output *output, const json_t *change, usec
 	output_spaces(output, 2);
 	output_cell(output, STYLE_DIM, buffer, 12, false);
 	output_spaces(output, 2);
-	output_cell(output, STYLE_ACCENT,
-		    number ? what : json_member_text(change, "kind") ?: what + 3, 20, false);
+	output_cell(output, STYLE_ACCENT, what, 20, false);
 	output_spaces(output, 2);
-	if (state[0] && strcmp(state, "committed") != 0)
-		output_printf(output, style_of(state), "%s ", state);
-	if (output->width && output->width < NARROW) {
+	if (is_narrow(output)) {
 		output_newline(output);
 		output_spaces(output, 4);
 	}
-	output_wrapped(output, STYLE_PLAIN, reason,
-		       output->width && output->width < NARROW ? 4 : 38);
+	if (as_planned)
+		snprintf(why, sizeof(why), "%s", reason);
+	else
+		snprintf(why, sizeof(why), "%s: %s", state, reason);
+	output_wrapped(output, as_planned ? STYLE_PLAIN : style_of(state), why,
+		       is_narrow(output) ? 4 : 38);
 	output_newline(output);
 }
 
