@@ -71,19 +71,37 @@ struct link_settings {
 	bool promote_secondaries;
 };
 
+/* All return the message, which lies at the front of `buffer`. Members that are zero or unset are
+ * left to the kernel, but for `type` of a route, which is then RTN_UNICAST. A route is deleted by
+ * what is set; metric 0 matches any. */
 struct nlmsghdr *netlink_build_link_set(void *buffer, int index,
 					const struct link_settings *settings);
 struct nlmsghdr *netlink_build_address(void *buffer, bool add, const struct address *address);
 struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route);
-/* A dump of one kind; `index` other than 0 asks the kernel to filter by link where it can. */
+/* A dump of one kind; `index` other than 0 asks the kernel to filter by link where it can: for
+ * addresses, routes and neighbours. */
 struct nlmsghdr *netlink_build_dump(void *buffer, enum object_kind kind, int index);
 struct nlmsghdr *netlink_build_link_get(void *buffer, int index);
+
+/* ---- wireless ---- */
+
+/*
+ * Does nl80211 know the link? rtnetlink itself does not tell a wireless link from another Ethernet.
+ * Asked over generic netlink: sysfs may show another network namespace's links, and the old wireless
+ * extensions are compiled out or refuse newer hardware. A few system calls, so only to be asked for
+ * a new link of kind LINK_ETHERNET.
+ */
+bool netlink_link_is_wireless(int index);
 
 /* ---- parsing ---- */
 
 /*
  * Parses an rtnetlink message into the object of `kind`. Returns 0; 1 when the message is of a kind
  * or family that the mirror does not keep (not an error); -EBADMSG when it contradicts itself.
+ *
+ * Not kept: what bridges say of their ports and forwarding tables, the routes of the local table
+ * (they repeat the addresses) and of the route cache, proxy and multicast neighbours, and families
+ * other than IPv4 and IPv6.
  */
 int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union object *ret);
 
@@ -91,11 +109,18 @@ int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union 
 
 struct netlink_monitor;
 
+enum netlink_announcement {
+	NETLINK_DUMPED,	   /* by a dump: it is there */
+	NETLINK_ANNOUNCED, /* by an event: it is there, perhaps changed */
+	NETLINK_REPLACES,  /* by an event: it is there, in the place of another route */
+	NETLINK_GONE,
+};
+
 struct netlink_monitor_handlers {
-	/* An object was announced, by a dump or by an event; `removed` for RTM_DEL*. */
-	void (*object)(enum object_kind kind, const union object *object, bool removed,
-		       void *userdata);
-	/* A dump of `kind` begins: whatever it does not name again until its end is gone. */
+	void (*object)(enum object_kind kind, const union object *object,
+		       enum netlink_announcement announcement, void *userdata);
+	/* A dump of `kind` begins: whatever neither it nor an event names again until its end is
+	 * gone. A dump in which something was lost does not end; it begins anew. */
 	void (*dump_begins)(enum object_kind kind, void *userdata);
 	void (*dump_ends)(enum object_kind kind, void *userdata);
 	/* All kinds were dumped without loss: the mirror is true from here on. Called at the first
@@ -111,6 +136,9 @@ struct netlink_monitor_statistics {
 	uint64_t interrupted;  /* NLM_F_DUMP_INTR */
 	uint64_t truncated;    /* datagrams that were larger than the buffer */
 	uint64_t malformed;    /* messages that did not parse */
+	uint64_t doubts;       /* events whose effect only the kernel knows */
+	uint64_t refused;      /* dumps that the kernel answered with an error */
+	uint64_t stalled;      /* dumps that the kernel did not finish in time */
 	uint64_t resynchronisations;
 };
 
@@ -123,11 +151,17 @@ int netlink_monitor_new(struct netlink_monitor **ret, sd_event *event, int recei
 void netlink_monitor_free(struct netlink_monitor *monitor);
 
 /* Reads what the kernel has queued, now, outside of the loop: after a change of ours its own
- * announcement is already there. Returns 0, or 1 while a resynchronisation is still under way. */
+ * announcement is already there. Returns 0, or 1 while a resynchronisation is still under way;
+ * -EBUSY from inside a handler. */
 int netlink_monitor_drain(struct netlink_monitor *monitor);
 
-/* Drains until the first synchronisation is done, `timeout` at most: for the start of the daemon. */
+/* Drains until all kinds are synchronised; -ETIMEDOUT after `timeout`. For the start of the daemon,
+ * and for who must know after netlink_monitor_drain() returned 1. */
 int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t timeout);
+
+/* Dumps `kind` again: for a mirror that an event left in doubt. `reason` as in `lost`. */
+void netlink_monitor_doubt(struct netlink_monitor *monitor, enum object_kind kind,
+			   const char *reason);
 
 const struct netlink_monitor_statistics *
 netlink_monitor_statistics(const struct netlink_monitor *monitor);

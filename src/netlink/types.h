@@ -49,7 +49,7 @@ struct link {
 	uint16_t type;	/* ARPHRD_* */
 	uint32_t flags; /* IFF_* */
 	uint8_t operstate;
-	bool carrier; /* IFF_LOWER_UP while up, else IFLA_CARRIER */
+	bool carrier; /* IFF_UP and IFF_LOWER_UP: a link that is down has none */
 	uint32_t mtu, mtu_min, mtu_max; /* bytes; 0 for not stated */
 	uint32_t carrier_changes;
 	int master;   /* index, 0 for none */
@@ -57,6 +57,8 @@ struct link {
 	int lower_namespace; /* IFLA_LINK_NETNSID, -1 when in our own */
 	struct hardware_address mac;
 	struct hardware_address permanent_mac;
+	bool ignore_dead_routes;  /* ipv4 devconf ignore_routes_with_linkdown */
+	bool promote_secondaries; /* ipv4 devconf promote_secondaries */
 	struct link_statistics statistics;
 };
 
@@ -69,10 +71,12 @@ struct address {
 	uint8_t protocol;   /* IFA_PROTO, 0 for none */
 	uint32_t flags;	    /* IFA_F_* */
 	uint32_t metric;    /* of the prefix route, 0 for the kernel's default */
-	uint32_t preferred; /* seconds from `when`, UINT32_MAX for ever */
-	uint32_t valid;
+	/* Seconds from the kernel's last message about it, UINT32_MAX for ever. To be built, 0 in
+	 * `valid` means for ever too. */
+	uint32_t preferred, valid;
 };
 
+/* Kept small, since a mirror may hold a million: 88 bytes. */
 struct route {
 	struct ip_prefix destination;
 	struct ip_address gateway; /* unset for on-link */
@@ -80,12 +84,12 @@ struct route {
 	int link;		   /* index, 0 for none or multipath */
 	uint32_t table;
 	uint32_t metric;
+	uint32_t mtu;	  /* bytes, 0 for the link's */
+	uint16_t flags;	  /* RTNH_F_* and those RTM_F_* that fit */
 	uint8_t protocol; /* RTPROT_* */
 	uint8_t scope;
 	uint8_t type; /* RTN_* */
 	uint8_t tos;
-	uint32_t flags; /* RTNH_F_* and RTM_F_* */
-	uint32_t mtu;	/* bytes, 0 for the link's */
 	uint8_t nexthops; /* more than 1 for multipath; gateway and link are the first one's */
 };
 
@@ -96,6 +100,8 @@ struct rule {
 	uint32_t priority;
 	uint32_t table;
 	uint32_t mark, mask;
+	uint32_t others; /* digest of the selectors that have no member here, so that two rules
+			  * that differ in one of them stay two */
 	bool invert;
 	struct ip_prefix source, destination;
 	char input[IFNAMSIZ], output[IFNAMSIZ];
@@ -116,6 +122,19 @@ union object {
 	struct rule rule;
 	struct neighbour neighbour;
 };
+
+/* Do both name the same thing in the kernel? A link is named by its index; an address by link, prefix
+ * and peer; a neighbour by link and address; routes and rules, of which the kernel may hold several
+ * in one place, by all that they say but flags. */
+bool object_same(enum object_kind kind, const void *a, const void *b);
+/* Do both say the same, too? Counters and lifetimes that merely ran on make no difference. */
+bool object_equal(enum object_kind kind, const void *a, const void *b);
+/* Equal for all that are the same. Routes hash by their place (see route_same_place()), addresses by
+ * link and prefix, so that both can be looked up by less than their whole. */
+uint32_t object_hash(enum object_kind kind, const void *object);
+size_t object_size(enum object_kind kind);
+/* The same table, destination, tos and metric: where a replacing route replaces. */
+bool route_same_place(const struct route *a, const struct route *b);
 
 const char *object_kind_text(enum object_kind kind); /* "link", "address", ... */
 const char *link_kind_text(enum link_kind kind);     /* "ethernet", "wifi", ... */

@@ -1,0 +1,500 @@
+/*
+ * What the kernel leaves out, we add. When a link goes down or away, the kernel flushes its IPv4 routes
+ * without a word (fib_frontend.c, fib_disable_ip()), and before Linux 6.6 also those whose preferred
+ * source was removed. Where the effect of an event cannot be known from it, the kind is dumped again:
+ *
+ *  - a route replaces one of several that hold the place;
+ *  - an IPv6 route becomes one nexthop of a multipath route, or ceases to be one: of a multipath route
+ *    we keep the first nexthop and the number of them;
+ *  - a link goes down while there are multipath routes, any of which may use it.
+ */
+#include "observed.h"
+
+#include "observed_links.h"
+#include "observed_table.h"
+
+#define LOG_INTERVAL (1 * USEC_PER_SEC) /* losses are told at most so often */
+
+struct handler {
+	observed_handler_t changed;
+	observed_synchronised_t synchronised;
+	void *userdata;
+};
+
+struct observed {
+	struct netlink_monitor *monitor;
+	struct table tables[_OBJECT_KIND_MAX];
+	struct link_index links;
+	struct handler *handlers;
+	size_t handler_count;
+	bool synchronised, synchronised_once;
+	usec_t told_at;
+};
+
+/* ---- telling ---- */
+
+static void tell(const struct observed *observed, enum object_kind kind,
+		 enum observed_change change, const union object *before, const union object *after)
+{
+	for (size_t i = 0; i < observed->handler_count; i++)
+		observed->handlers[i].changed(kind, change, before, after,
+					      observed->handlers[i].userdata);
+}
+
+/* Objects in the tables are only as large as their kind. */
+static void copy_out(enum object_kind kind, union object *to, const void *object)
+{
+	memcpy(to, object, object_size(kind));
+}
+
+static void tell_added(const struct observed *observed, enum object_kind kind, const void *object)
+{
+	union object after;
+
+	copy_out(kind, &after, object);
+	tell(observed, kind, OBSERVED_ADDED, NULL, &after);
+}
+
+/* ---- changes of single objects ---- */
+
+static void out_of_memory(struct observed *observed, enum object_kind kind)
+{
+	netlink_monitor_doubt(observed->monitor, kind, "out of memory");
+}
+
+static void link_lost_routes(struct observed *observed, int link);
+
+static void object_remove(struct observed *observed, enum object_kind kind, void *object)
+{
+	union object before;
+
+	copy_out(kind, &before, object);
+	if (kind == OBJECT_LINK)
+		link_index_remove(&observed->links, &before.link);
+	table_remove(&observed->tables[kind], object);
+	tell(observed, kind, OBSERVED_REMOVED, &before, NULL);
+	if (kind == OBJECT_LINK)
+		link_lost_routes(observed, before.link.index);
+}
+
+static void object_add(struct observed *observed, enum object_kind kind, const void *object)
+{
+	struct table *table = &observed->tables[kind];
+	const void *added = table_add(table, object);
+
+	if (!added) {
+		out_of_memory(observed, kind);
+		return;
+	}
+	if (kind == OBJECT_LINK && link_index_add(&observed->links, object) < 0) {
+		table_remove(table, added);
+		out_of_memory(observed, kind);
+		return;
+	}
+	table_mark(table, added);
+	tell_added(observed, kind, added);
+}
+
+/* Both have the same hash: a new state of the same object, or a route in another's place. */
+static void object_change(struct observed *observed, enum object_kind kind, void *object,
+			  const void *state)
+{
+	union object before, after;
+
+	copy_out(kind, &before, object);
+	memcpy(object, state, object_size(kind));
+	table_mark(&observed->tables[kind], object);
+	if (object_equal(kind, &before, object))
+		return;
+	if (kind == OBJECT_LINK &&
+	    link_index_rename(&observed->links, &before.link, object) < 0)
+		out_of_memory(observed, kind);
+	copy_out(kind, &after, object);
+	tell(observed, kind, OBSERVED_CHANGED, &before, &after);
+	if (kind == OBJECT_LINK && before.link.flags & IFF_UP && !(after.link.flags & IFF_UP))
+		link_lost_routes(observed, after.link.index);
+}
+
+/* ---- routes that go without a word ---- */
+
+static void link_lost_routes(struct observed *observed, int link)
+{
+	struct table *routes = &observed->tables[OBJECT_ROUTE];
+	struct route *route = table_next(routes, NULL), *next;
+	bool multipath = false;
+
+	for (; route; route = next) {
+		next = table_next(routes, route);
+		if (route->nexthops > 1)
+			multipath = true;
+		else if (route->link == link)
+			object_remove(observed, OBJECT_ROUTE, route);
+	}
+	if (multipath)
+		netlink_monitor_doubt(observed->monitor, OBJECT_ROUTE,
+				      "a link went down that multipath routes may use");
+}
+
+static bool address_is_held(const struct observed *observed, const struct ip_address *local)
+{
+	const struct address *address = NULL;
+
+	while ((address = observed_next_address(observed, address)))
+		if (ip_address_equal(&address->prefix.address, local))
+			return true;
+	return false;
+}
+
+static bool link_is_in_vrf(const struct observed *observed, int index)
+{
+	const struct link *link = observed_link(observed, index);
+	const struct link *master = link ? observed_link(observed, link->master) : NULL;
+
+	return master && !strcmp(master->info_kind, "vrf");
+}
+
+/* The main table's routes that prefer a source which no link holds any more (fib_semantics.c,
+ * fib_sync_down_addr()). */
+static void source_lost_routes(struct observed *observed, const struct address *address)
+{
+	struct table *routes = &observed->tables[OBJECT_ROUTE];
+	const struct ip_address *local = &address->prefix.address;
+	struct route *route, *next;
+
+	if (local->family != AF_INET || address_is_held(observed, local) ||
+	    link_is_in_vrf(observed, address->link))
+		return;
+	for (route = table_next(routes, NULL); route; route = next) {
+		next = table_next(routes, route);
+		if (route->table == RT_TABLE_MAIN && ip_address_equal(&route->source, local))
+			object_remove(observed, OBJECT_ROUTE, route);
+	}
+}
+
+/* ---- routes that share a place ---- */
+
+/* The first route other than `route` in its place, or that after `cursor`. */
+static struct route *route_beside(const struct observed *observed, const struct route *route,
+				  const struct route *cursor)
+{
+	const struct table *routes = &observed->tables[OBJECT_ROUTE];
+	uint32_t hash = object_hash(OBJECT_ROUTE, route);
+	struct route *candidate = table_candidate(routes, hash, cursor);
+
+	while (candidate && (!route_same_place(candidate, route) ||
+			     object_same(OBJECT_ROUTE, candidate, route)))
+		candidate = table_candidate(routes, hash, candidate);
+	return candidate;
+}
+
+static void route_doubt(struct observed *observed)
+{
+	netlink_monitor_doubt(observed->monitor, OBJECT_ROUTE, "routes share a place");
+}
+
+static bool route_is_ipv6_multipath(const struct route *route)
+{
+	return route->destination.address.family == AF_INET6 && route->nexthops > 1;
+}
+
+static void route_announced(struct observed *observed, const struct route *route,
+			    enum netlink_announcement announcement)
+{
+	struct route *found = table_find(&observed->tables[OBJECT_ROUTE], route);
+	struct route *beside = route_beside(observed, route, NULL);
+
+	if (announcement == NETLINK_REPLACES && beside && !found &&
+	    !route_beside(observed, route, beside)) {
+		object_change(observed, OBJECT_ROUTE, beside, route);
+		return;
+	}
+	if (found)
+		object_change(observed, OBJECT_ROUTE, found, route);
+	else
+		object_add(observed, OBJECT_ROUTE, route);
+	if (beside && (announcement == NETLINK_REPLACES || route_is_ipv6_multipath(route)))
+		route_doubt(observed);
+}
+
+static void route_gone(struct observed *observed, const struct route *route)
+{
+	struct route *found = table_find(&observed->tables[OBJECT_ROUTE], route);
+
+	if (found)
+		object_remove(observed, OBJECT_ROUTE, found);
+	else if (route_beside(observed, route, NULL))
+		route_doubt(observed);
+}
+
+/* ---- the monitor's words ---- */
+
+static void object_there(struct observed *observed, enum object_kind kind, const void *object)
+{
+	void *found = table_find(&observed->tables[kind], object);
+
+	if (found)
+		object_change(observed, kind, found, object);
+	else
+		object_add(observed, kind, object);
+}
+
+/* rtnetlink does not know a wireless link; asked once, when the link is new. */
+static void link_there(struct observed *observed, const struct link *announced)
+{
+	const struct link *known = observed_link(observed, announced->index);
+	struct link link;
+
+	memcpy(&link, announced, sizeof(link));
+	if (link.kind == LINK_ETHERNET && !link.info_kind[0] &&
+	    (known ? known->kind == LINK_WIFI : netlink_link_is_wireless(link.index)))
+		link.kind = LINK_WIFI;
+	object_there(observed, OBJECT_LINK, &link);
+}
+
+static void object_gone(struct observed *observed, enum object_kind kind, const void *object)
+{
+	void *found = table_find(&observed->tables[kind], object);
+
+	if (found)
+		object_remove(observed, kind, found);
+	if (kind == OBJECT_ADDRESS)
+		source_lost_routes(observed, object);
+}
+
+static void on_object(enum object_kind kind, const union object *object,
+		      enum netlink_announcement announcement, void *userdata)
+{
+	struct observed *observed = userdata;
+	bool gone = announcement == NETLINK_GONE;
+
+	if (kind == OBJECT_ROUTE && gone)
+		route_gone(observed, &object->route);
+	else if (gone)
+		object_gone(observed, kind, object);
+	else if (kind == OBJECT_ROUTE && announcement != NETLINK_DUMPED)
+		route_announced(observed, &object->route, announcement);
+	else if (kind == OBJECT_LINK)
+		link_there(observed, &object->link);
+	else
+		object_there(observed, kind, object);
+}
+
+static void on_dump_begins(enum object_kind kind, void *userdata)
+{
+	struct observed *observed = userdata;
+
+	table_clear_marks(&observed->tables[kind]);
+}
+
+static void on_dump_ends(enum object_kind kind, void *userdata)
+{
+	struct observed *observed = userdata;
+	struct table *table = &observed->tables[kind];
+	void *object = table_next_unmarked(table, NULL), *next;
+
+	for (; object; object = next) {
+		next = table_next_unmarked(table, object);
+		object_remove(observed, kind, object);
+	}
+}
+
+static void on_synchronised(void *userdata)
+{
+	struct observed *observed = userdata;
+	bool first = !observed->synchronised_once;
+
+	log_debug("observed: in step with the kernel: %u links, %u addresses, %u routes",
+		  observed->tables[OBJECT_LINK].count, observed->tables[OBJECT_ADDRESS].count,
+		  observed->tables[OBJECT_ROUTE].count);
+	observed->synchronised = observed->synchronised_once = true;
+	for (size_t i = 0; i < observed->handler_count; i++)
+		if (observed->handlers[i].synchronised)
+			observed->handlers[i].synchronised(first, observed->handlers[i].userdata);
+}
+
+static void on_lost(const char *reason, void *userdata)
+{
+	struct observed *observed = userdata;
+	usec_t now = clock_boottime_usec();
+
+	observed->synchronised = false;
+	if (observed->told_at && now < observed->told_at + LOG_INTERVAL) {
+		log_debug("observed: %s; resynchronising", reason);
+		return;
+	}
+	observed->told_at = now;
+	log_notice("observed: %s; resynchronising", reason);
+}
+
+/* ---- life ---- */
+
+static const struct netlink_monitor_handlers monitor_handlers = {
+	.object = on_object,
+	.dump_begins = on_dump_begins,
+	.dump_ends = on_dump_ends,
+	.synchronised = on_synchronised,
+	.lost = on_lost,
+};
+
+int observed_new(struct observed **ret, sd_event *event, int receive_buffer)
+{
+	_cleanup_(observed_cleanup) struct observed *observed = calloc(1, sizeof(*observed));
+	int r;
+
+	if (!observed)
+		return -ENOMEM;
+	for (int kind = 0; kind < _OBJECT_KIND_MAX; kind++)
+		table_init(&observed->tables[kind], (enum object_kind)kind);
+	r = netlink_monitor_new(&observed->monitor, event, receive_buffer, &monitor_handlers,
+				observed);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(observed);
+	return 0;
+}
+
+void observed_free(struct observed *observed)
+{
+	if (observed->monitor)
+		netlink_monitor_free(observed->monitor);
+	for (int kind = 0; kind < _OBJECT_KIND_MAX; kind++)
+		table_clear(&observed->tables[kind]);
+	link_index_clear(&observed->links);
+	free(observed->handlers);
+	free(observed);
+}
+
+int observed_add_handler(struct observed *observed, observed_handler_t handler,
+			 observed_synchronised_t synchronised, void *userdata)
+{
+	struct handler *handlers = reallocarray(observed->handlers, observed->handler_count + 1,
+						sizeof(*handlers));
+
+	if (!handlers)
+		return -ENOMEM;
+	handlers[observed->handler_count++] = (struct handler){handler, synchronised, userdata};
+	observed->handlers = handlers;
+	return 0;
+}
+
+int observed_drain(struct observed *observed)
+{
+	return netlink_monitor_drain(observed->monitor);
+}
+
+int observed_wait_synchronised(struct observed *observed, usec_t timeout)
+{
+	return netlink_monitor_wait_synchronised(observed->monitor, timeout);
+}
+
+bool observed_is_synchronised(const struct observed *observed)
+{
+	return observed->synchronised;
+}
+
+const struct netlink_monitor_statistics *observed_statistics(const struct observed *observed)
+{
+	return netlink_monitor_statistics(observed->monitor);
+}
+
+/* ---- look-ups ---- */
+
+const struct link *observed_link(const struct observed *observed, int index)
+{
+	struct link key = {.index = index};
+
+	return table_find(&observed->tables[OBJECT_LINK], &key);
+}
+
+const struct link *observed_link_by_name(const struct observed *observed, const char *name)
+{
+	return observed_link(observed, link_index_by_name(&observed->links, name));
+}
+
+const struct address *observed_address(const struct observed *observed, int link,
+				       const struct ip_prefix *prefix)
+{
+	const struct table *table = &observed->tables[OBJECT_ADDRESS];
+	struct address key = {.link = link, .prefix = *prefix};
+	uint32_t hash = object_hash(OBJECT_ADDRESS, &key);
+	const struct address *address = table_candidate(table, hash, NULL);
+
+	/* Any peer will do. */
+	while (address && (address->link != link || !ip_prefix_equal(&address->prefix, prefix)))
+		address = table_candidate(table, hash, address);
+	return address;
+}
+
+const struct route *observed_route(const struct observed *observed, const struct route *route)
+{
+	const struct table *table = &observed->tables[OBJECT_ROUTE];
+	uint32_t hash = object_hash(OBJECT_ROUTE, route);
+	const struct route *found = table_candidate(table, hash, NULL);
+
+	while (found && (!route_same_place(found, route) ||
+			 (route->link && found->link != route->link)))
+		found = table_candidate(table, hash, found);
+	return found;
+}
+
+const struct link *observed_next_link(const struct observed *observed, const struct link *cursor)
+{
+	int index = link_index_after(&observed->links, cursor ? cursor->index : 0);
+
+	return index ? observed_link(observed, index) : NULL;
+}
+
+const struct address *observed_next_address(const struct observed *observed,
+					    const struct address *cursor)
+{
+	return table_next(&observed->tables[OBJECT_ADDRESS], cursor);
+}
+
+const struct route *observed_next_route(const struct observed *observed,
+					const struct route *cursor)
+{
+	return table_next(&observed->tables[OBJECT_ROUTE], cursor);
+}
+
+const struct rule *observed_next_rule(const struct observed *observed, const struct rule *cursor)
+{
+	return table_next(&observed->tables[OBJECT_RULE], cursor);
+}
+
+const struct neighbour *observed_next_neighbour(const struct observed *observed,
+						const struct neighbour *cursor)
+{
+	return table_next(&observed->tables[OBJECT_NEIGHBOUR], cursor);
+}
+
+size_t observed_count(const struct observed *observed, enum object_kind kind)
+{
+	return observed->tables[kind].count;
+}
+
+/* ---- statistics ---- */
+
+static int take_statistics(const struct nlmsghdr *message, void *userdata)
+{
+	struct observed *observed = userdata;
+	union object object;
+	enum object_kind kind;
+	struct link *link;
+
+	if (netlink_parse(message, &kind, &object) != 0 || kind != OBJECT_LINK)
+		return 0;
+	link = table_find(&observed->tables[OBJECT_LINK], &object);
+	if (link)
+		link->statistics = object.link.statistics;
+	return 0;
+}
+
+int observed_refresh_statistics(struct observed *observed, struct netlink_socket *socket)
+{
+	uint8_t buffer[NETLINK_MESSAGE_MAX];
+	int r = netlink_query(socket, netlink_build_dump(buffer, OBJECT_LINK, 0), take_statistics,
+			      observed);
+
+	/* Links that came or went meanwhile do not matter: the others were counted. */
+	return r == -EAGAIN ? 0 : r;
+}

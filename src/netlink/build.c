@@ -1,0 +1,216 @@
+#include <linux/fib_rules.h>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/ip.h>
+#include <linux/neighbour.h>
+
+#include "attribute.h"
+#include "netlink.h"
+
+static struct nlmsghdr *begin(void *buffer, uint16_t type, uint16_t flags)
+{
+	struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+
+	message->nlmsg_type = type;
+	message->nlmsg_flags = NLM_F_REQUEST | flags;
+	return message;
+}
+
+static uint16_t change_flags(bool add)
+{
+	return add ? NLM_F_CREATE | NLM_F_REPLACE : 0;
+}
+
+/* ---- links ---- */
+
+struct nlmsghdr *netlink_build_link_get(void *buffer, int index)
+{
+	struct nlmsghdr *message = begin(buffer, RTM_GETLINK, 0);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ifi_index = index;
+	return message;
+}
+
+static const struct {
+	unsigned field;
+	uint16_t number;
+	size_t offset;
+} devconf_rows[] = {
+	{LINK_FIELD_IGNORE_DEAD_ROUTES, IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN,
+	 offsetof(struct link_settings, ignore_dead_routes)},
+	{LINK_FIELD_PROMOTE_SECONDARIES, IPV4_DEVCONF_PROMOTE_SECONDARIES,
+	 offsetof(struct link_settings, promote_secondaries)},
+};
+
+/* To be set, IFLA_INET_CONF holds one attribute a value, numbered as the value (devinet.c). */
+static void put_devconf(struct nlmsghdr *message, const struct link_settings *settings)
+{
+	struct nlattr *families = mnl_attr_nest_start(message, IFLA_AF_SPEC);
+	struct nlattr *inet = mnl_attr_nest_start(message, AF_INET);
+	struct nlattr *values = mnl_attr_nest_start(message, IFLA_INET_CONF);
+
+	for (size_t i = 0; i < ARRAY_SIZE(devconf_rows); i++)
+		if (settings->fields & devconf_rows[i].field)
+			mnl_attr_put_u32(
+				message, devconf_rows[i].number,
+				*((const bool *)((const char *)settings + devconf_rows[i].offset)));
+	mnl_attr_nest_end(message, values);
+	mnl_attr_nest_end(message, inet);
+	mnl_attr_nest_end(message, families);
+}
+
+struct nlmsghdr *netlink_build_link_set(void *buffer, int index,
+					const struct link_settings *settings)
+{
+	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, 0);
+	struct ifinfomsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ifi_index = index;
+	if (settings->fields & LINK_FIELD_UP) {
+		header->ifi_change = IFF_UP;
+		header->ifi_flags = settings->up ? IFF_UP : 0;
+	}
+	if (settings->fields & LINK_FIELD_MTU)
+		mnl_attr_put_u32(message, IFLA_MTU, settings->mtu);
+	if (settings->fields & LINK_FIELD_MAC)
+		mnl_attr_put(message, IFLA_ADDRESS, settings->mac.length, settings->mac.bytes);
+	if (settings->fields & (LINK_FIELD_IGNORE_DEAD_ROUTES | LINK_FIELD_PROMOTE_SECONDARIES))
+		put_devconf(message, settings);
+	return message;
+}
+
+/* ---- addresses ---- */
+
+static const struct attribute address_rows[] = {
+	[IFA_LOCAL] = ATTRIBUTE(IP, struct address, prefix.address),
+	[IFA_BROADCAST] = ATTRIBUTE(IP, struct address, broadcast),
+	[IFA_FLAGS] = ATTRIBUTE(U32, struct address, flags),
+	[IFA_RT_PRIORITY] = ATTRIBUTE(U32, struct address, metric),
+	[IFA_PROTO] = ATTRIBUTE(U8, struct address, protocol),
+};
+static const struct attribute_table address_table = ATTRIBUTE_TABLE(address_rows);
+
+static void put_lifetimes(struct nlmsghdr *message, const struct address *address)
+{
+	struct ifa_cacheinfo info = {
+		.ifa_prefered = address->preferred,
+		.ifa_valid = address->valid,
+	};
+
+	if (address->valid)
+		mnl_attr_put(message, IFA_CACHEINFO, sizeof(info), &info);
+}
+
+struct nlmsghdr *netlink_build_address(void *buffer, bool add, const struct address *address)
+{
+	struct nlmsghdr *message =
+		begin(buffer, add ? RTM_NEWADDR : RTM_DELADDR, change_flags(add));
+	struct ifaddrmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	const struct ip_address *peer =
+		ip_address_is_set(&address->peer) ? &address->peer : &address->prefix.address;
+
+	header->ifa_family = address->prefix.address.family;
+	header->ifa_prefixlen = address->prefix.length;
+	header->ifa_scope = address->scope;
+	header->ifa_index = (unsigned)address->link;
+	mnl_attr_put(message, IFA_ADDRESS, ip_family_bytes(peer->family), peer->bytes);
+	attribute_put(message, &address_table, address);
+	put_lifetimes(message, address);
+	return message;
+}
+
+/* ---- routes ---- */
+
+static const struct attribute route_rows[] = {
+	[RTA_OIF] = ATTRIBUTE(U32, struct route, link),
+	[RTA_PRIORITY] = ATTRIBUTE(U32, struct route, metric),
+	[RTA_PREFSRC] = ATTRIBUTE(IP, struct route, source),
+	[RTA_TABLE] = ATTRIBUTE(U32, struct route, table),
+};
+static const struct attribute_table route_table = ATTRIBUTE_TABLE(route_rows);
+
+static void put_gateway(struct nlmsghdr *message, const struct route *route)
+{
+	const struct ip_address *gateway = &route->gateway;
+	struct {
+		uint16_t family;
+		uint8_t bytes[16];
+	} via = {.family = gateway->family};
+
+	if (!ip_address_is_set(gateway))
+		return;
+	if (gateway->family == route->destination.address.family) {
+		mnl_attr_put(message, RTA_GATEWAY, ip_family_bytes(gateway->family),
+			     gateway->bytes);
+		return;
+	}
+	memcpy(via.bytes, gateway->bytes, sizeof(via.bytes));
+	mnl_attr_put(message, RTA_VIA, sizeof(via.family) + ip_family_bytes(gateway->family),
+		     &via);
+}
+
+static void put_mtu(struct nlmsghdr *message, const struct route *route)
+{
+	struct nlattr *metrics;
+
+	if (!route->mtu)
+		return;
+	metrics = mnl_attr_nest_start(message, RTA_METRICS);
+	mnl_attr_put_u32(message, RTAX_MTU, route->mtu);
+	mnl_attr_nest_end(message, metrics);
+}
+
+struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route)
+{
+	struct nlmsghdr *message =
+		begin(buffer, add ? RTM_NEWROUTE : RTM_DELROUTE, change_flags(add));
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+	const struct ip_prefix *destination = &route->destination;
+
+	header->rtm_family = destination->address.family;
+	header->rtm_dst_len = destination->length;
+	header->rtm_tos = route->tos;
+	header->rtm_table = route->table > UINT8_MAX ? RT_TABLE_COMPAT : route->table;
+	header->rtm_protocol = route->protocol;
+	header->rtm_scope = add ? route->scope : RT_SCOPE_NOWHERE;
+	header->rtm_type = route->type ? route->type : RTN_UNICAST;
+	header->rtm_flags = route->flags & RTNH_F_ONLINK;
+	if (destination->length)
+		mnl_attr_put(message, RTA_DST, ip_family_bytes(destination->address.family),
+			     destination->address.bytes);
+	put_gateway(message, route);
+	attribute_put(message, &route_table, route);
+	put_mtu(message, route);
+	return message;
+}
+
+/* ---- dumps ---- */
+
+/* With strict checking the kernel wants the fixed header of the kind, and takes its filter where the
+ * last columns say: at an offset in the header, or as an attribute. */
+static const struct {
+	uint16_t type;
+	uint16_t header_size;
+	uint16_t index_offset; /* 0 for none */
+	uint16_t index_attribute;
+} dumps[_OBJECT_KIND_MAX] = {
+	[OBJECT_LINK] = {RTM_GETLINK, sizeof(struct ifinfomsg)},
+	[OBJECT_ADDRESS] = {RTM_GETADDR, sizeof(struct ifaddrmsg),
+			    offsetof(struct ifaddrmsg, ifa_index)},
+	[OBJECT_ROUTE] = {RTM_GETROUTE, sizeof(struct rtmsg), 0, RTA_OIF},
+	[OBJECT_RULE] = {RTM_GETRULE, sizeof(struct fib_rule_hdr)},
+	[OBJECT_NEIGHBOUR] = {RTM_GETNEIGH, sizeof(struct ndmsg), 0, NDA_IFINDEX},
+};
+
+struct nlmsghdr *netlink_build_dump(void *buffer, enum object_kind kind, int index)
+{
+	struct nlmsghdr *message = begin(buffer, dumps[kind].type, NLM_F_DUMP);
+	uint8_t *header = mnl_nlmsg_put_extra_header(message, dumps[kind].header_size);
+
+	if (index && dumps[kind].index_offset)
+		memcpy(header + dumps[kind].index_offset, &index, sizeof(index));
+	if (index && dumps[kind].index_attribute)
+		mnl_attr_put_u32(message, dumps[kind].index_attribute, (uint32_t)index);
+	return message;
+}

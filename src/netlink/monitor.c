@@ -1,0 +1,485 @@
+/*
+ * Entries of dumps and announcements share one socket, so that they come in one order. One gap is
+ * left: the kernel writes a datagram of a dump without the lock that changes are made under, and what
+ * changes meanwhile is queued before it. So a dump that names an object which was announced since the
+ * last datagram of that dump is in doubt, and is repeated. A small Bloom filter remembers what was
+ * announced.
+ */
+#include <poll.h>
+#include <sys/socket.h>
+
+#include "attribute.h"
+#include "netlink.h"
+#include "resync.h"
+
+#define BUFFER_SIZE	(32u * 1024) /* the kernel makes no larger datagrams in a dump by itself */
+#define BUFFER_SIZE_MAX (1024u * 1024)
+
+/* Enough for hundreds of routes a turn, few enough for the loop to stay awake to others. */
+#define DISPATCH_DATAGRAMS 64
+#define DRAIN_DATAGRAMS	   4096
+
+#define FILTER_BITS 2048u
+
+struct netlink_monitor {
+	struct netlink_monitor_handlers handlers;
+	void *userdata;
+
+	struct mnl_socket *mnl;
+	sd_event *event;
+	sd_event_source *readable;
+	sd_event_source *timer;
+	usec_t armed; /* when the timer fires, USEC_INFINITY while it is off */
+
+	struct resync resync;
+	bool busy; /* in a handler */
+	uint32_t sequence;
+	uint64_t announced[FILTER_BITS / 64]; /* since the running dump's last datagram */
+
+	uint8_t *buffer;
+	size_t size;
+	struct netlink_monitor_statistics statistics;
+};
+
+static usec_t now_usec(void)
+{
+	return clock_boottime_usec();
+}
+
+/* ---- losses ---- */
+
+static void monitor_lost(struct netlink_monitor *monitor, unsigned kinds, const char *reason)
+{
+	if (resync_lost(&monitor->resync, kinds, now_usec()) && monitor->handlers.lost)
+		monitor->handlers.lost(reason, monitor->userdata);
+}
+
+/* ---- what was announced during a dump ---- */
+
+static void filter_add(struct netlink_monitor *monitor, uint32_t hash)
+{
+	monitor->announced[hash % FILTER_BITS / 64] |= UINT64_C(1) << hash % 64;
+}
+
+static bool filter_has(const struct netlink_monitor *monitor, uint32_t hash)
+{
+	return monitor->announced[hash % FILTER_BITS / 64] >> hash % 64 & 1;
+}
+
+static void filter_clear(struct netlink_monitor *monitor)
+{
+	memset(monitor->announced, 0, sizeof(monitor->announced));
+}
+
+/* ---- dumps ---- */
+
+static int monitor_start_dump(struct netlink_monitor *monitor, enum object_kind kind)
+{
+	uint8_t buffer[NETLINK_MESSAGE_MAX];
+	struct nlmsghdr *message = netlink_build_dump(buffer, kind, 0);
+	ssize_t sent;
+
+	message->nlmsg_seq = ++monitor->sequence;
+	filter_clear(monitor);
+	resync_started(&monitor->resync, kind, now_usec());
+	monitor->handlers.dump_begins(kind, monitor->userdata);
+	do {
+		sent = mnl_socket_sendto(monitor->mnl, message, message->nlmsg_len);
+	} while (sent < 0 && errno == EINTR);
+	return sent < 0 ? -errno : 0;
+}
+
+static void monitor_end_dump(struct netlink_monitor *monitor)
+{
+	enum object_kind kind = (enum object_kind)monitor->resync.running;
+
+	if (!resync_is_tainted(&monitor->resync))
+		monitor->handlers.dump_ends(kind, monitor->userdata);
+	if (!resync_ended(&monitor->resync, now_usec()))
+		return;
+	monitor->statistics.resynchronisations++;
+	monitor->handlers.synchronised(monitor->userdata);
+}
+
+static void monitor_repeat_dump(struct netlink_monitor *monitor, const char *reason)
+{
+	monitor_lost(monitor, 1u << monitor->resync.running, reason);
+}
+
+/*
+ * The kernel answers EOPNOTSUPP where it was built without this kind (rules, IPv6): then there is
+ * none. ENOBUFS says that it could not write the first datagram because the socket was full; the
+ * dump is under way all the same, and its end comes.
+ */
+static void monitor_dump_refused(struct netlink_monitor *monitor, int error)
+{
+	if (error == 0 || error == -ENOBUFS)
+		return;
+	if (error != -EOPNOTSUPP) {
+		monitor->statistics.refused++;
+		monitor_repeat_dump(monitor, "a dump was refused");
+	}
+	monitor_end_dump(monitor);
+}
+
+/* The first member of the body of both NLMSG_ERROR and NLMSG_DONE is the error. */
+static int message_error(const struct nlmsghdr *message)
+{
+	struct cursor body = CURSOR(message + 1, message->nlmsg_len - sizeof(*message));
+	int error;
+
+	cursor_copy(&body, &error, sizeof(error));
+	return MIN(error, 0);
+}
+
+/* ---- messages ---- */
+
+static bool is_removal(uint16_t type)
+{
+	/* Of each four numbers the first creates and the second deletes (rtnetlink.h). */
+	return (type - RTM_BASE) % 4 == 1;
+}
+
+static enum netlink_announcement announcement(const struct nlmsghdr *message, bool dumped)
+{
+	if (is_removal(message->nlmsg_type))
+		return NETLINK_GONE;
+	if (dumped)
+		return NETLINK_DUMPED;
+	return message->nlmsg_flags & NLM_F_REPLACE ? NETLINK_REPLACES : NETLINK_ANNOUNCED;
+}
+
+static void monitor_object(struct netlink_monitor *monitor, const struct nlmsghdr *message,
+			   bool dumped)
+{
+	union object object;
+	enum object_kind kind;
+	int r = netlink_parse(message, &kind, &object);
+
+	if (r < 0)
+		monitor->statistics.malformed++;
+	if (r != 0)
+		return;
+	if ((int)kind == monitor->resync.running) {
+		uint32_t hash = object_hash(kind, &object);
+
+		if (!dumped)
+			filter_add(monitor, hash);
+		else if (filter_has(monitor, hash) && !resync_is_tainted(&monitor->resync)) {
+			monitor->statistics.doubts++;
+			monitor_repeat_dump(monitor, "an object changed while it was dumped");
+		}
+	}
+	monitor->handlers.object(kind, &object, announcement(message, dumped), monitor->userdata);
+}
+
+static void monitor_dump_message(struct netlink_monitor *monitor, const struct nlmsghdr *message)
+{
+	int error;
+
+	if (message->nlmsg_flags & NLM_F_DUMP_INTR && !resync_is_tainted(&monitor->resync)) {
+		monitor->statistics.interrupted++;
+		monitor_repeat_dump(monitor, "a dump was interrupted");
+	}
+	switch (message->nlmsg_type) {
+	case NLMSG_ERROR:
+		monitor_dump_refused(monitor, message_error(message));
+		break;
+	case NLMSG_DONE:
+		error = message_error(message);
+		if (error < 0)
+			monitor_dump_refused(monitor, error);
+		else
+			monitor_end_dump(monitor);
+		break;
+	default:
+		monitor_object(monitor, message, true);
+	}
+}
+
+/* Announcements carry the port and sequence number of whoever made the change, which may equal ours
+ * by chance: only an answer to us is marked as one part of many, or is an error. */
+static bool is_answer(const struct netlink_monitor *monitor, const struct nlmsghdr *message)
+{
+	return message->nlmsg_pid == mnl_socket_get_portid(monitor->mnl) &&
+	       (message->nlmsg_flags & NLM_F_MULTI || message->nlmsg_type < NLMSG_MIN_TYPE);
+}
+
+/* Returns true for a message of the running dump. */
+static bool monitor_message(struct netlink_monitor *monitor, const struct nlmsghdr *message)
+{
+	monitor->statistics.messages++;
+	if (is_answer(monitor, message)) {
+		/* Dumps that were given up may still be talking. */
+		if (message->nlmsg_seq != monitor->sequence || monitor->resync.running < 0)
+			return false;
+		monitor_dump_message(monitor, message);
+		return true;
+	}
+	if (message->nlmsg_type == RTM_DELNEXTHOP)
+		/* It takes its routes along, of which IPv4 says nothing. */
+		netlink_monitor_doubt(monitor, OBJECT_ROUTE, "a nexthop object was removed");
+	else
+		monitor_object(monitor, message, false);
+	return false;
+}
+
+/* ---- datagrams ---- */
+
+static void monitor_truncated(struct netlink_monitor *monitor, size_t length)
+{
+	uint8_t *buffer;
+
+	monitor->statistics.truncated++;
+	monitor_lost(monitor, RESYNC_ALL, "a datagram was truncated");
+	if (length > BUFFER_SIZE_MAX)
+		return;
+	buffer = realloc(monitor->buffer, length);
+	if (!buffer)
+		return;
+	monitor->buffer = buffer;
+	monitor->size = length;
+}
+
+static void monitor_receive_failed(struct netlink_monitor *monitor, int error)
+{
+	if (error == ENOBUFS)
+		monitor->statistics.overruns++;
+	monitor_lost(monitor, RESYNC_ALL,
+		     error == ENOBUFS ? "the receive buffer overran" : strerror(error));
+}
+
+static void monitor_datagram(struct netlink_monitor *monitor, size_t length)
+{
+	bool dumped = false;
+	int left = (int)length;
+
+	for (const struct nlmsghdr *message = (const void *)monitor->buffer;
+	     mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+		dumped |= monitor_message(monitor, message);
+	if (!dumped)
+		return;
+	filter_clear(monitor);
+	resync_heard(&monitor->resync, now_usec());
+}
+
+/* Reads one datagram. Returns 1, or 0 when there is none. */
+static int monitor_receive(struct netlink_monitor *monitor)
+{
+	struct sockaddr_nl from = {};
+	struct iovec vector = {.iov_base = monitor->buffer, .iov_len = monitor->size};
+	struct msghdr header = {
+		.msg_name = &from,
+		.msg_namelen = sizeof(from),
+		.msg_iov = &vector,
+		.msg_iovlen = 1,
+	};
+	ssize_t length = recvmsg(mnl_socket_get_fd(monitor->mnl), &header,
+				 MSG_DONTWAIT | MSG_TRUNC);
+
+	if (length < 0 && errno == EAGAIN) {
+		resync_emptied(&monitor->resync);
+		return 0;
+	}
+	resync_read(&monitor->resync);
+	if (length < 0 && errno != EINTR)
+		monitor_receive_failed(monitor, errno);
+	else if (length > 0 && header.msg_flags & MSG_TRUNC)
+		monitor_truncated(monitor, (size_t)length);
+	else if (length > 0 && from.nl_pid == 0)
+		monitor_datagram(monitor, (size_t)length);
+	return 1;
+}
+
+/* ---- the two in turn ---- */
+
+static void monitor_step(struct netlink_monitor *monitor)
+{
+	int kind = resync_next(&monitor->resync, now_usec());
+
+	/* A request that was not even sent is as good as one that was refused. */
+	if (kind >= 0 && monitor_start_dump(monitor, (enum object_kind)kind) < 0)
+		monitor_dump_refused(monitor, -EIO);
+}
+
+static void monitor_arm(struct netlink_monitor *monitor)
+{
+	usec_t deadline = resync_deadline(&monitor->resync);
+
+	/* A timer that is early only looks again; one that need not fire is switched off. */
+	if (deadline >= monitor->armed && deadline != USEC_INFINITY)
+		return;
+	if (deadline == monitor->armed)
+		return;
+	if (sd_event_source_set_time(monitor->timer, deadline) < 0 ||
+	    sd_event_source_set_enabled(monitor->timer, deadline == USEC_INFINITY
+								? SD_EVENT_OFF
+								: SD_EVENT_ONESHOT) < 0)
+		log_error("netlink: the resynchronisation timer cannot be set");
+	monitor->armed = deadline;
+}
+
+void netlink_monitor_doubt(struct netlink_monitor *monitor, enum object_kind kind,
+			   const char *reason)
+{
+	monitor->statistics.doubts++;
+	monitor_lost(monitor, 1u << kind, reason);
+	if (!monitor->busy)
+		monitor_arm(monitor);
+}
+
+/* Reads `datagrams` at most, and begins the dumps that are due. Returns 1 when there may be more. */
+static int monitor_advance(struct netlink_monitor *monitor, unsigned datagrams)
+{
+	if (monitor->busy)
+		return -EBUSY;
+	monitor->busy = true;
+	if (resync_expire(&monitor->resync, now_usec()))
+		monitor->statistics.stalled++;
+	while (datagrams > 0) {
+		if (monitor_receive(monitor)) {
+			datagrams--;
+			continue;
+		}
+		if (resync_next(&monitor->resync, now_usec()) < 0)
+			break;
+		monitor_step(monitor);
+	}
+	monitor->busy = false;
+	monitor_arm(monitor);
+	return datagrams == 0;
+}
+
+static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	(void)monitor_advance(userdata, DISPATCH_DATAGRAMS);
+	return 0;
+}
+
+static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct netlink_monitor *monitor = userdata;
+
+	monitor->armed = USEC_INFINITY;
+	(void)monitor_advance(monitor, DISPATCH_DATAGRAMS);
+	return 0;
+}
+
+int netlink_monitor_drain(struct netlink_monitor *monitor)
+{
+	int r = monitor_advance(monitor, DRAIN_DATAGRAMS);
+
+	if (r != 0)
+		return r;
+	return !resync_is_synchronised(&monitor->resync);
+}
+
+int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t timeout)
+{
+	usec_t limit = usec_add(now_usec(), timeout);
+
+	for (;;) {
+		struct pollfd readable = {.fd = mnl_socket_get_fd(monitor->mnl), .events = POLLIN};
+		usec_t now, wake;
+		int r = netlink_monitor_drain(monitor);
+
+		if (r <= 0)
+			return r;
+		now = now_usec();
+		if (now >= limit)
+			return -ETIMEDOUT;
+		wake = MIN(limit, resync_deadline(&monitor->resync));
+		if (poll(&readable, 1, (int)((usec_sub(wake, now) + USEC_PER_MSEC - 1) /
+					     USEC_PER_MSEC)) < 0 &&
+		    errno != EINTR)
+			return -errno;
+	}
+}
+
+const struct netlink_monitor_statistics *
+netlink_monitor_statistics(const struct netlink_monitor *monitor)
+{
+	return &monitor->statistics;
+}
+
+/* ---- life ---- */
+
+static int monitor_open(struct netlink_monitor *monitor, int receive_buffer)
+{
+	static const unsigned groups[] = {
+		RTNLGRP_LINK,	     RTNLGRP_NEIGH,	  RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
+		RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,
+		RTNLGRP_NEXTHOP,
+	};
+	unsigned mask = 0;
+	int one = 1;
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		mask |= 1u << (groups[i] - 1);
+	monitor->mnl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	if (!monitor->mnl)
+		return -errno;
+	if (mnl_socket_setsockopt(monitor->mnl, NETLINK_GET_STRICT_CHK, &one, sizeof(one)) < 0 &&
+	    errno != ENOPROTOOPT)
+		return -errno;
+	if (receive_buffer > 0 &&
+	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUFFORCE,
+		       &receive_buffer, sizeof(receive_buffer)) < 0 &&
+	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
+		       sizeof(receive_buffer)) < 0)
+		return -errno;
+	if (mnl_socket_bind(monitor->mnl, mask, MNL_SOCKET_AUTOPID) < 0)
+		return -errno;
+	return 0;
+}
+
+static int monitor_attach(struct netlink_monitor *monitor, sd_event *event)
+{
+	int r;
+
+	monitor->event = sd_event_ref(event);
+	r = sd_event_add_io(event, &monitor->readable, mnl_socket_get_fd(monitor->mnl), EPOLLIN,
+			    on_readable, monitor);
+	if (r < 0)
+		return r;
+	/* The first dump begins with the loop: the caller is not ready for it yet. */
+	return sd_event_add_time(event, &monitor->timer, CLOCK_BOOTTIME, 0, 1, on_timer, monitor);
+}
+
+DEFINE_CLEANUP(struct netlink_monitor *, monitor_cleanup, netlink_monitor_free)
+
+int netlink_monitor_new(struct netlink_monitor **ret, sd_event *event, int receive_buffer,
+			const struct netlink_monitor_handlers *handlers, void *userdata)
+{
+	_cleanup_(monitor_cleanup) struct netlink_monitor *monitor = calloc(1, sizeof(*monitor));
+	int r;
+
+	if (!monitor)
+		return -ENOMEM;
+	monitor->handlers = *handlers;
+	monitor->userdata = userdata;
+	monitor->size = BUFFER_SIZE;
+	monitor->buffer = malloc(monitor->size);
+	if (!monitor->buffer)
+		return -ENOMEM;
+	resync_init(&monitor->resync);
+	r = monitor_open(monitor, receive_buffer);
+	if (r < 0)
+		return r;
+	r = monitor_attach(monitor, event);
+	if (r < 0)
+		return r;
+	*ret = TAKE_PTR(monitor);
+	return 0;
+}
+
+void netlink_monitor_free(struct netlink_monitor *monitor)
+{
+	sd_event_source_disable_unref(monitor->readable);
+	sd_event_source_disable_unref(monitor->timer);
+	sd_event_unref(monitor->event);
+	if (monitor->mnl)
+		mnl_socket_close(monitor->mnl);
+	free(monitor->buffer);
+	free(monitor);
+}

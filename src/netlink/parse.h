@@ -1,0 +1,22 @@
+/*
+ * The parsers of single kinds, called by netlink_parse(). `object` is zeroed; `body` begins with the
+ * kind's fixed header. Results are those of netlink_parse().
+ */
+#pragma once
+
+#include "attribute.h"
+#include "netlink.h"
+
+int netlink_parse_link(struct cursor body, void *object);
+int netlink_parse_address(struct cursor body, void *object);
+int netlink_parse_route(struct cursor body, void *object);
+int netlink_parse_rule(struct cursor body, void *object);
+int netlink_parse_neighbour(struct cursor body, void *object);
+
+/* Reads the aligned fixed header at the front of `body`. */
+static inline bool parse_header(struct cursor *body, void *header, size_t size)
+{
+	cursor_copy(body, header, size);
+	cursor_skip(body, MIN(cursor_left(body), NLMSG_ALIGN(size) - size));
+	return cursor_ok(body);
+}

@@ -1,0 +1,104 @@
+#include "parse.h"
+
+/* RTA_VIA: a gateway of another family than the destination's. */
+static int read_via(struct cursor payload, void *object)
+{
+	struct route *route = object;
+	uint16_t family;
+
+	cursor_copy(&payload, &family, sizeof(family));
+	if (!cursor_ok(&payload))
+		return -EBADMSG;
+	if (cursor_left(&payload) < ip_family_bytes(family) || !ip_family_bytes(family))
+		return -EBADMSG;
+	route->gateway.family = family;
+	cursor_copy(&payload, route->gateway.bytes, ip_family_bytes(family));
+	return 0;
+}
+
+static const struct attribute nexthop_rows[] = {
+	[RTA_GATEWAY] = ATTRIBUTE(IP, struct route, gateway),
+	[RTA_VIA] = {.type = ATTRIBUTE_CALL, .call = read_via},
+};
+static const struct attribute_table nexthop_table = ATTRIBUTE_TABLE(nexthop_rows);
+
+/* The first nexthop stands for the route; the others are counted. */
+static int read_multipath(struct cursor payload, void *object)
+{
+	struct route *route = object;
+	unsigned count = 0;
+
+	while (cursor_left(&payload) >= sizeof(struct rtnexthop)) {
+		struct rtnexthop header;
+		struct cursor attributes;
+		int r;
+
+		cursor_copy(&payload, &header, sizeof(header));
+		if (header.rtnh_len < sizeof(header))
+			return -EBADMSG;
+		attributes = cursor_sub(&payload, header.rtnh_len - sizeof(header));
+		if (!cursor_ok(&attributes))
+			return -EBADMSG;
+		cursor_skip(&payload,
+			    MIN(cursor_left(&payload),
+				(size_t)(RTNH_ALIGN(header.rtnh_len) - header.rtnh_len)));
+		if (count++ > 0)
+			continue;
+		route->link = header.rtnh_ifindex;
+		route->flags |= header.rtnh_flags;
+		r = attribute_read(attributes, &nexthop_table, route);
+		if (r < 0)
+			return r;
+	}
+	route->nexthops = MIN(count, UINT8_MAX);
+	return 0;
+}
+
+static const struct attribute metric_rows[] = {
+	[RTAX_MTU] = ATTRIBUTE(U32, struct route, mtu),
+};
+static const struct attribute_table metric_table = ATTRIBUTE_TABLE(metric_rows);
+
+static const struct attribute route_rows[] = {
+	[RTA_DST] = ATTRIBUTE(IP, struct route, destination.address),
+	[RTA_OIF] = ATTRIBUTE(U32, struct route, link),
+	[RTA_GATEWAY] = ATTRIBUTE(IP, struct route, gateway),
+	[RTA_PRIORITY] = ATTRIBUTE(U32, struct route, metric),
+	[RTA_PREFSRC] = ATTRIBUTE(IP, struct route, source),
+	[RTA_METRICS] = {.type = ATTRIBUTE_NEST, .nest = &metric_table},
+	[RTA_MULTIPATH] = {.type = ATTRIBUTE_CALL, .call = read_multipath},
+	[RTA_TABLE] = ATTRIBUTE(U32, struct route, table),
+	[RTA_VIA] = {.type = ATTRIBUTE_CALL, .call = read_via},
+};
+static const struct attribute_table route_table = ATTRIBUTE_TABLE(route_rows);
+
+int netlink_parse_route(struct cursor body, void *object)
+{
+	struct route *route = object;
+	struct rtmsg header;
+	unsigned bits;
+	int r;
+
+	if (!parse_header(&body, &header, sizeof(header)))
+		return -EBADMSG;
+	bits = ip_family_bits(header.rtm_family);
+	/* Clones are the route cache's; the local table only repeats the addresses. */
+	if (!bits || header.rtm_flags & RTM_F_CLONED || header.rtm_table == RT_TABLE_LOCAL)
+		return 1;
+
+	route->destination.address.family = header.rtm_family;
+	route->destination.length = header.rtm_dst_len;
+	route->table = header.rtm_table;
+	route->protocol = header.rtm_protocol;
+	route->scope = header.rtm_scope;
+	route->type = header.rtm_type;
+	route->tos = header.rtm_tos;
+	route->flags = (uint16_t)header.rtm_flags;
+	route->nexthops = 1;
+	r = attribute_read(body, &route_table, route);
+	if (r < 0)
+		return r;
+	if (route->destination.address.family != header.rtm_family || header.rtm_dst_len > bits)
+		return -EBADMSG;
+	return 0;
+}
