@@ -41,8 +41,7 @@ static int call_and_show(const struct cli *cli, struct client *client, const cha
 		return cli_report(cli, r, result, &error);
 	if (cli->json)
 		return cli_print_json(cli, result);
-	render_value(&cli->out, result, json_object_get(tool, "outputSchema"),
-		     render_columns(name));
+	render_value(&cli->out, result, json_object_get(tool, "outputSchema"));
 	return cli_finish(cli);
 }
 

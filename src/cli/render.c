@@ -11,21 +11,22 @@
 #define DEPTH_MAX    12
 #define BYTES_LARGE  100000 /* shown as kB, MB, ... from here on */
 
-/* Columns of well-known tools, for which all would be too many. */
+/* The columns that people are shown of well-known lists, for which all would be too many. */
 static const struct {
-	const char *tool, *columns;
+	const char *list, *columns;
 } table_columns[] = {
-	{"net.interfaces",  "name,kind,state,carrier,mtu,mac,addresses,method,uplink"},
-	{"net.route_list",  "destination,gateway,link,metric,table,origin,owner"     },
-	{"net.neighbors",	  "link,address,mac,state"				  },
-	{"net.connections", "protocol,local,remote,state,process,pid"		     },
-	{"tx.history",      "number,transaction,time,tool,state,owner,reason"	},
+	{"interfaces",   "name,kind,state,mtu,mac,addresses,method,uplink"	},
+	{"routes",	   "destination,gateway,link,metric,table,origin,owner"},
+	{"neighbors",    "address,mac,link,state"			      },
+	{"transactions", "number,time,state,tool,owner,reason"		      },
+	{"events",	   "sequence,time,kind,message"			       },
+	{"steps",	  "action,resource"				   },
 };
 
-const char *render_columns(const char *tool)
+static const char *columns_of(const char *list)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(table_columns); i++)
-		if (strcmp(table_columns[i].tool, tool) == 0)
+		if (strcmp(table_columns[i].list, list) == 0)
 			return table_columns[i].columns;
 	return NULL;
 }
@@ -382,27 +383,7 @@ static void table_print(const struct output *output, const struct table *table, 
 /* ---- objects ---- */
 
 static void render_object(const struct output *output, const json_t *object, const json_t *schema,
-			  const char *columns, unsigned indent);
-
-static void render_rows(const struct output *output, const json_t *rows, const json_t *schema,
-			const char *columns, unsigned indent)
-{
-	_cleanup_(table_clear) struct table table = {.cells = NULL};
-	unsigned room = output->width > indent ? output->width - indent : UINT32_MAX;
-
-	keys_of_rows(&table.keys, rows, schema, columns);
-	if (table_fill(&table, rows, schema) < 0)
-		return;
-	if (table_fit(&table, room)) {
-		table_print(output, &table, indent);
-		return;
-	}
-	for (size_t i = 0; i < table.rows; i++) {
-		if (i)
-			output_newline(output);
-		render_object(output, json_array_get(rows, i), schema, NULL, indent);
-	}
-}
+			  unsigned indent);
 
 static bool is_rows(const json_t *value)
 {
@@ -413,6 +394,39 @@ static bool is_rows(const json_t *value)
 		if (!json_is_object(each))
 			return false;
 	return json_array_size(value) > 0;
+}
+
+/* Rows that hold lists of objects themselves are no table. */
+static bool rows_nest(const json_t *rows, const struct keys *keys)
+{
+	json_t *row;
+	size_t i;
+
+	json_array_foreach (rows, i, row)
+		for (unsigned c = 0; c < keys->count; c++)
+			if (is_rows(json_object_get(row, keys->names[c])))
+				return true;
+	return false;
+}
+
+static void render_rows(const struct output *output, const json_t *rows, const json_t *schema,
+			const char *columns, unsigned indent)
+{
+	_cleanup_(table_clear) struct table table = {.cells = NULL};
+	unsigned room = output->width > indent ? output->width - indent : UINT32_MAX;
+
+	keys_of_rows(&table.keys, rows, schema, columns);
+	if (table_fill(&table, rows, schema) < 0)
+		return;
+	if (!rows_nest(rows, &table.keys) && table_fit(&table, room)) {
+		table_print(output, &table, indent);
+		return;
+	}
+	for (size_t i = 0; i < table.rows; i++) {
+		if (i)
+			output_newline(output);
+		render_object(output, json_array_get(rows, i), schema, indent);
+	}
 }
 
 static bool is_block(const json_t *value)
@@ -426,7 +440,7 @@ static void render_block(const struct output *output, const json_t *value, const
 	if (is_rows(value))
 		render_rows(output, value, json_object_get(schema, "items"), columns, indent);
 	else if (indent / 2 < DEPTH_MAX)
-		render_object(output, value, schema, columns, indent);
+		render_object(output, value, schema, indent);
 }
 
 static void render_pair(const struct output *output, const char *key, const json_t *value,
@@ -447,7 +461,7 @@ static void render_pair(const struct output *output, const char *key, const json
 }
 
 static void render_object(const struct output *output, const json_t *object, const json_t *schema,
-			  const char *columns, unsigned indent)
+			  unsigned indent)
 {
 	const json_t *properties = json_object_get(schema, "properties");
 	struct keys keys = {.count = 0};
@@ -481,8 +495,8 @@ static void render_object(const struct output *output, const json_t *object, con
 			output_text(output, STYLE_BOLD, heading_of(keys.names[i], "", heading));
 			output_newline(output);
 		}
-		render_block(output, value, json_object_get(properties, keys.names[i]), columns,
-			     alone ? indent : indent + 2);
+		render_block(output, value, json_object_get(properties, keys.names[i]),
+			     columns_of(keys.names[i]), alone ? indent : indent + 2);
 	}
 }
 
@@ -503,14 +517,13 @@ static bool render_nothing(const struct output *output, const json_t *value)
 	return false;
 }
 
-void render_value(const struct output *output, const json_t *value, const json_t *schema,
-		  const char *columns)
+void render_value(const struct output *output, const json_t *value, const json_t *schema)
 {
 	_cleanup_(cleanup_free) char *line = NULL;
 
 	if (is_block(value)) {
 		if (!render_nothing(output, value))
-			render_block(output, value, schema, columns, 0);
+			render_block(output, value, schema, NULL, 0);
 		return;
 	}
 	line = render_line(value, schema);

@@ -8,15 +8,9 @@
 
 #include "output.h"
 
-/*
- * Prints `value`; `schema` is its JSON Schema, or NULL. `columns` names the columns of tables, by
- * commas and in order, or is NULL for all; a table that has none of them shows all it has.
- */
-void render_value(const struct output *output, const json_t *value, const json_t *schema,
-		  const char *columns);
-
-/* The columns that a well-known tool's tables show, or NULL for all. */
-const char *render_columns(const char *tool);
+/* Prints `value`; `schema` is its JSON Schema, or NULL. Of well-known lists only the columns that
+ * matter are shown. */
+void render_value(const struct output *output, const json_t *value, const json_t *schema);
 
 /* A value on one line; malloc()ed, NULL when memory is exhausted. `schema` gives units and times.
  */

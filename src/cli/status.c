@@ -6,7 +6,7 @@
 
 #define CHANGES_SHOWN 8
 #define LABEL_WIDTH   8
-#define NARROW	      60 /* columns; below, addresses have lines of their own */
+#define NARROW	      80 /* columns; below, kinds are left out and addresses have own lines */
 
 /* How the words for a state are painted, whatever it is the state of. */
 static const struct {
@@ -40,16 +40,8 @@ static enum style style_of(const char *word)
 
 /* ---- reading ---- */
 
-/* The text of a member, or of the member `inner` where it is an object; "" for none. */
-static const char *text_of(const json_t *object, const char *key, const char *inner)
-{
-	const json_t *member = json_object_get(object, key);
-
-	return json_string_value(member) ?: json_member_text(member, inner) ?: "";
-}
-
-/* All texts of a list, or the members `inner` of a list of objects, with commas; malloc()ed. */
-static char *join_texts(const json_t *list, const char *inner)
+/* All texts of a list, with commas; malloc()ed. */
+static char *join_texts(const json_t *list)
 {
 	char *text = NULL;
 	const json_t *each;
@@ -59,8 +51,7 @@ static char *join_texts(const json_t *list, const char *inner)
 	if (!stream)
 		return NULL;
 	json_array_foreach (list, i, each)
-		fprintf(stream, "%s%s", i ? ", " : "",
-			json_string_value(each) ?: json_member_text(each, inner) ?: "-");
+		fprintf(stream, "%s%s", i ? ", " : "", json_string_value(each) ?: "-");
 	if (fclose(stream) != 0) {
 		free(text);
 		return NULL;
@@ -123,8 +114,8 @@ static void print_since(const struct output *output, usec_t since, usec_t now)
 static void print_online(const struct output *output, const json_t *status, usec_t now)
 {
 	const json_t *online = json_object_get(status, "online");
-	const char *word = online_word(text_of(status, "online", "state"));
-	const json_t *first = json_object_get(online, "first_online_ms");
+	const char *word = online_word(json_member_text(online, "state") ?: "");
+	const json_t *first = json_object_get(status, "online_after");
 	enum style style = style_of(word);
 	char span[40];
 
@@ -142,18 +133,31 @@ static void print_online(const struct output *output, const json_t *status, usec
 	}
 	output_newline(output);
 	print_labelled(output, "trouble", json_member_text(online, "detail"), STYLE_WARN);
+	if (json_is_false(json_object_get(status, "synchronised")))
+		print_labelled(output, "state", "the kernel's state is read anew", STYLE_WARN);
 }
 
 /* ---- uplink and DNS ---- */
 
+/* The uplink in use, or NULL for none. */
+static const json_t *uplink_in_use(const json_t *status)
+{
+	const json_t *uplinks = json_object_get(status, "uplinks"), *uplink;
+	size_t i;
+
+	json_array_foreach (uplinks, i, uplink)
+		if (json_member_true(uplink, "in_use"))
+			return uplink;
+	return NULL;
+}
+
 static void print_uplink(const struct output *output, const json_t *status)
 {
-	const json_t *uplink = json_object_get(status, "uplink");
+	const json_t *uplink = uplink_in_use(status);
 	const char *gateway = json_member_text(uplink, "gateway");
-	const char *address = json_member_text(uplink, "address");
-	const char *link = text_of(status, "uplink", "link");
+	const char *link = json_member_text(uplink, "link");
 
-	if (!link[0]) {
+	if (!link) {
 		print_labelled(output, "uplink", "none", STYLE_BAD);
 		return;
 	}
@@ -161,28 +165,23 @@ static void print_uplink(const struct output *output, const json_t *status)
 	output_text(output, STYLE_BOLD, link);
 	if (gateway)
 		output_printf(output, STYLE_PLAIN, " via %s", gateway);
-	if (address && !is_narrow(output))
-		output_printf(output, STYLE_DIM, " from %s", address);
 	output_newline(output);
 }
 
 static void print_dns(const struct output *output, const json_t *status)
 {
-	const json_t *dns = json_object_get(status, "dns");
-	const json_t *list = json_is_array(dns) ? dns : json_object_get(dns, "servers");
-	_cleanup_(cleanup_free) char *servers = join_texts(list, "address");
-	_cleanup_(cleanup_free) char *search = join_texts(json_object_get(dns, "search"), "domain");
+	const json_t *list = json_object_get(status, "dns");
+	_cleanup_(cleanup_free) char *servers = join_texts(list);
 
 	if (json_array_size(list) == 0)
 		print_labelled(output, "dns", "none", STYLE_WARN);
 	else
 		print_labelled(output, "dns", servers, STYLE_PLAIN);
-	print_labelled(output, "search", search, STYLE_PLAIN);
 }
 
 /* ---- links ---- */
 
-enum link_cell { CELL_NAME, CELL_KIND, CELL_STATE, CELL_METHOD, CELL_UPLINK, LINK_CELLS };
+enum link_cell { CELL_NAME, CELL_KIND, CELL_STATE, CELL_METHOD, CELL_PART, LINK_CELLS };
 
 struct link_row {
 	const char *cells[LINK_CELLS]; /* borrowed */
@@ -191,30 +190,37 @@ struct link_row {
 	bool carrier;
 };
 
-static const char *link_state(const json_t *link)
+/* What the link is for the way out: "uplink", "standby", or "". */
+static const char *link_part(const json_t *status, const char *name)
 {
-	const json_t *carrier = json_object_get(link, "carrier");
-	const char *state = json_member_text(link, "state");
+	const json_t *uplink;
+	const char *part = "";
+	size_t i;
 
-	if (json_is_false(json_object_get(link, "up")))
-		return "down";
-	if (json_is_false(carrier))
-		return "no carrier";
-	return state ?: json_is_true(carrier) ? "up" : "unknown";
+	json_array_foreach (json_object_get(status, "uplinks"), i, uplink) {
+		if (strcmp(json_member_text(uplink, "link") ?: "", name) != 0)
+			continue;
+		if (json_member_true(uplink, "in_use"))
+			return "uplink";
+		part = "standby";
+	}
+	return part;
 }
 
-static void link_row_read(struct link_row *row, const json_t *link, const char *uplink)
+static void link_row_read(struct link_row *row, const json_t *status, const json_t *link)
 {
 	const char *name = json_member_text(link, "name") ?: "?";
-	bool used = json_member_true(link, "uplink") || strcmp(name, uplink) == 0;
-	const char *ownership = json_member_text(link, "ownership") ?: "";
-	bool ours = !ownership[0] || strcmp(ownership, "ours") == 0;
+	const char *ownership = json_member_text(link, "ownership") ?: "ours";
 
 	*row = (struct link_row){
-		.cells = {name, json_member_text(link, "kind") ?: "", link_state(link),
-			  ours ? json_member_text(link, "method") ?: "" : ownership,
-			  used ? "uplink" : ""},
-		.addresses = join_texts(json_object_get(link, "addresses"), "address"),
+		.cells = {[CELL_NAME] = name,
+			  [CELL_KIND] = json_member_text(link, "kind") ?: "",
+			  [CELL_STATE] = json_member_text(link, "state") ?: "",
+			  [CELL_METHOD] = strcmp(ownership, "ours") == 0
+						  ? json_member_text(link, "method") ?: ""
+						  : ownership,
+			  [CELL_PART] = link_part(status, name)},
+		.addresses = join_texts(json_object_get(link, "addresses")),
 		.trouble = json_member_text(link, "trouble") ?: "",
 	};
 	row->carrier = strcmp(row->cells[CELL_STATE], "up") == 0;
@@ -241,9 +247,9 @@ static size_t last_cell(const struct link_row *row)
 
 static enum style cell_style(const struct link_row *row, size_t cell)
 {
-	return cell == CELL_NAME     ? STYLE_BOLD
-	       : cell == CELL_UPLINK ? STYLE_ACCENT
-				     : style_of(row->cells[cell]);
+	return cell == CELL_NAME   ? STYLE_BOLD
+	       : cell == CELL_PART ? STYLE_ACCENT
+				   : style_of(row->cells[cell]);
 }
 
 static void print_link(const struct output *output, const struct link_row *row,
@@ -277,7 +283,6 @@ static void print_link(const struct output *output, const struct link_row *row,
 static void print_links(const struct output *output, const json_t *status)
 {
 	const json_t *links = json_object_get(status, "links");
-	const char *uplink = text_of(status, "uplink", "link");
 	size_t count = json_array_size(links);
 	struct link_row *rows = calloc(count + 1, sizeof(*rows));
 	unsigned widths[LINK_CELLS] = {0};
@@ -287,10 +292,12 @@ static void print_links(const struct output *output, const json_t *status)
 		return;
 	}
 	for (size_t i = 0; i < count; i++) {
-		link_row_read(&rows[i], json_array_get(links, i), uplink);
+		link_row_read(&rows[i], status, json_array_get(links, i));
 		for (size_t c = 0; c < LINK_CELLS; c++)
 			widths[c] = MAX(widths[c], text_width(rows[i].cells[c]));
 	}
+	if (is_narrow(output))
+		widths[CELL_KIND] = 0;
 	output_newline(output);
 	output_text(output, STYLE_BOLD, "LINKS");
 	output_newline(output);
@@ -313,8 +320,8 @@ static void print_change(const struct output *output, const json_t *change, usec
 	char buffer[40] = "";
 	char what[120], why[400];
 
-	if (!reason[0])
-		reason = json_member_text(change, "message") ?: "";
+	if (!as_planned)
+		reason = json_member_text(change, "words") ?: reason;
 	if (time)
 		when_print(time, now, buffer, sizeof(buffer));
 	snprintf(what, sizeof(what), "#%" JSON_INTEGER_FORMAT " %s", number,
@@ -351,11 +358,39 @@ static void print_changes(const struct output *output, const json_t *status, use
 		print_change(output, json_array_get(changes, i), now);
 }
 
+/* ---- what does not stand ---- */
+
+static void print_troubles(const struct output *output, const json_t *status)
+{
+	const json_t *troubles = json_object_get(status, "troubles"), *trouble;
+	size_t i;
+
+	if (json_array_size(troubles) == 0)
+		return;
+	output_newline(output);
+	output_text(output, STYLE_BOLD, "TROUBLES");
+	output_newline(output);
+	json_array_foreach (troubles, i, trouble) {
+		json_int_t attempts = json_member_integer(trouble, "attempts", 0);
+		char text[500];
+
+		snprintf(text, sizeof(text), "%s: %s", json_member_text(trouble, "resource") ?: "",
+			 json_member_text(trouble, "trouble") ?: "");
+		output_spaces(output, 2);
+		output_wrapped(output, STYLE_WARN, text, 2);
+		if (attempts > 1)
+			output_printf(output, STYLE_DIM, " (%" JSON_INTEGER_FORMAT " times)",
+				      attempts);
+		output_newline(output);
+	}
+}
+
 void status_print(const struct output *output, const json_t *status, usec_t now)
 {
 	print_online(output, status, now);
 	print_uplink(output, status);
 	print_dns(output, status);
 	print_links(output, status);
+	print_troubles(output, status);
 	print_changes(output, status, now);
 }

@@ -13,6 +13,8 @@
 #define REDRAW_LEAST (100 * USEC_PER_MSEC) /* between two redraws */
 #define REDRAW_MOST  (5 * USEC_PER_SEC)	   /* spans of time grow without events too */
 
+#define EVENTS_AT_ONCE 1024 /* as many as the daemon keeps */
+
 #define SCREEN_ENTER "\033[?1049h\033[?25l"
 #define SCREEN_LEAVE "\033[?25h\033[?1049l"
 #define SCREEN_CLEAR "\033[H\033[J"
@@ -50,12 +52,6 @@ int command_status(struct cli *cli, int count, char **words)
 
 /* ---- events ---- */
 
-/* The list of events in the resource, oldest first; borrowed. */
-static json_t *events_of(json_t *resource)
-{
-	return json_is_array(resource) ? resource : json_object_get(resource, "events");
-}
-
 static int print_event(const struct cli *cli, const json_t *event)
 {
 	const char *kind = json_member_text(event, "kind");
@@ -89,6 +85,9 @@ int command_events(struct cli *cli, int count, char **words)
 	json_t *events;
 	int r;
 
+	/* The tool of the same words. */
+	if (count > 0 && strcmp(words[0], "list") == 0)
+		return command_tool(cli, "events.list", count - 1, words + 1);
 	if (count > 0 && argument_value(schema, "COUNT", words[0], &limit, &error) < 0)
 		return cli_fail(cli, &error);
 	r = no_words(cli, "events", count > 0 ? count - 1 : 0, words + 1);
@@ -99,7 +98,7 @@ int command_events(struct cli *cli, int count, char **words)
 	r = client_read_resource(client, EVENTS_URI, &resource, &error);
 	if (r != 0)
 		return cli_report(cli, r, resource, &error);
-	events = events_of(resource);
+	events = json_object_get(resource, "events");
 	size = json_array_size(events);
 	if (limit && json_integer_value(limit) >= 0 && size > (size_t)json_integer_value(limit))
 		first = size - (size_t)json_integer_value(limit);
@@ -140,27 +139,44 @@ static int watch_report(struct watch *watch, int r, const json_t *refusal,
 	return cli_report(watch->cli, r, refusal, error);
 }
 
-/* Shows the events that are new; the first time only takes note of what there is. */
-static int watch_events(struct watch *watch, bool show)
+/* Takes note of what happened before. */
+static int watch_skip_events(struct watch *watch)
 {
 	_cleanup_json_ json_t *resource = NULL;
 	struct error error;
-	json_t *event;
-	size_t i;
 	int r = client_read_resource(watch->client, EVENTS_URI, &resource, &error);
 
 	if (r != 0)
 		return watch_report(watch, r, resource, &error);
-	json_array_foreach (events_of(resource), i, event) {
-		json_int_t sequence = json_member_integer(event, "sequence", 0);
+	watch->seen = json_member_integer(resource, "last", 0);
+	return 0;
+}
 
-		if (sequence <= watch->seen)
-			continue;
-		watch->seen = sequence;
-		r = show ? print_event(watch->cli, event) : 0;
+/* Shows the events that are new. */
+static int watch_events(struct watch *watch)
+{
+	_cleanup_json_ json_t *result = NULL;
+	struct error error;
+	json_int_t missed;
+	json_t *event;
+	size_t i;
+	int r = client_call_tool(watch->client, "events.list",
+				 json_pack("{s:I, s:i}", "after", watch->seen, "limit",
+					   EVENTS_AT_ONCE),
+				 &result, &error);
+
+	if (r != 0)
+		return watch_report(watch, r, result, &error);
+	missed = json_member_integer(result, "missed", 0);
+	if (missed > 0)
+		fprintf(watch->cli->messages.stream,
+			"aiosnet: %" JSON_INTEGER_FORMAT " events were no longer kept\n", missed);
+	json_array_foreach (json_object_get(result, "events"), i, event) {
+		r = print_event(watch->cli, event);
 		if (r != 0)
 			return r;
 	}
+	watch->seen = json_member_integer(result, "last", watch->seen);
 	return 0;
 }
 
@@ -238,7 +254,7 @@ static int watch_run(struct watch *watch)
 			return watch_report(watch, r, NULL, &error);
 		if (r == 1 && watch->page)
 			watch->stale = true;
-		else if (r == 1 && (r = watch_events(watch, true)) != 0)
+		else if (r == 1 && (r = watch_events(watch)) != 0)
 			return r;
 		else if (r == 1)
 			continue;
@@ -263,7 +279,7 @@ static int watch_begin(struct watch *watch)
 
 	if (r < 0)
 		return watch_report(watch, r, NULL, &error);
-	return watch->page ? watch_redraw(watch) : watch_events(watch, false);
+	return watch->page ? watch_redraw(watch) : watch_skip_events(watch);
 }
 
 int command_watch(struct cli *cli, int count, char **words)

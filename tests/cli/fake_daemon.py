@@ -59,6 +59,7 @@ TOOLS = [
     tool("tx.plan", {"tool": property_of("string", "T"), "arguments": {"type": "object"}}, ["tool"]),
     tool("tx.confirm", NUMBER, ["number"]),
     tool("tx.undo", NUMBER, ["number"]),
+    tool("events.list", {"after": property_of("integer", "A"), "limit": property_of("integer", "L")}, []),
     tool("tx.history", {"limit": property_of("integer", "How many")}, []),
 ]
 
@@ -120,8 +121,11 @@ class FakeDaemon:
 
     def _send(self, connection: socket.socket, message: Message) -> None:
         data = json.dumps({"jsonrpc": "2.0", **message}, ensure_ascii=False).encode() + b"\n"
-        for at in range(0, len(data), self.piece):
-            connection.sendall(data[at : at + self.piece])
+        try:
+            for at in range(0, len(data), self.piece):
+                connection.sendall(data[at : at + self.piece])
+        except OSError:
+            return  # the client is gone
 
     def _serve(self, connection: socket.socket) -> None:
         initialized = False
@@ -182,11 +186,16 @@ class FakeDaemon:
         if name not in {tool["name"] for tool in TOOLS}:
             raise LookupError(-32602, f"unknown tool {name}")
         result = self.results.get(name, {"echo": arguments})
+        if name == "events.list":
+            result = self._list_events(arguments.get("after", 0))
         if isinstance(result, dict) and "error" in result:
             return {"isError": True, "structuredContent": result, "content": [{"type": "text", "text": "failed"}]}
         return {"structuredContent": result, "content": [{"type": "text", "text": json.dumps(result)}]}
 
+    def _list_events(self, after: int) -> Message:
+        return {"events": self.events[after:], "last": len(self.events), "missed": 0}
+
     def _read(self, params: Message) -> Message:
         self.read_events.set()
-        text = json.dumps({"events": self.events})
+        text = json.dumps(self._list_events(0))
         return {"contents": [{"uri": params["uri"], "mimeType": "application/json", "text": text}]}

@@ -34,8 +34,7 @@ static void page_close(struct page *page)
 	free(page->text);
 }
 
-static void check_render(const char *value, const char *schema, const char *columns, unsigned width,
-			 const char *wanted)
+static void check_render(const char *value, const char *schema, unsigned width, const char *wanted)
 {
 	_cleanup_json_ json_t *json = json_loads(value, JSON_DECODE_ANY, NULL);
 	_cleanup_json_ json_t *tables = schema ? json_loads(schema, 0, NULL) : NULL;
@@ -43,19 +42,18 @@ static void check_render(const char *value, const char *schema, const char *colu
 
 	page_open(&page, width);
 	assert_non_null(json);
-	render_value(&page.output, json, tables, columns);
+	render_value(&page.output, json, tables);
 	assert_string_equal(page_text(&page), wanted);
 }
 
 static void test_simple_values(void **state)
 {
-	check_render("\"ok\"", NULL, NULL, 0, "ok\n");
-	check_render("{\"b\": true, \"long_name\": null, \"n\": 2.5}", NULL, NULL, 0,
+	check_render("\"ok\"", NULL, 0, "ok\n");
+	check_render("{\"b\": true, \"long_name\": null, \"n\": 2.5}", NULL, 0,
 		     "b          yes\nlong name  -\nn          2.5\n");
-	check_render("{\"list\": [\"a\", \"b\"], \"none\": []}", NULL, NULL, 0,
-		     "list  a, b\nnone  -\n");
-	check_render("{\"routes\": []}", NULL, NULL, 0, "no routes\n");
-	check_render("{}", NULL, NULL, 0, "-\n");
+	check_render("{\"list\": [\"a\", \"b\"], \"none\": []}", NULL, 0, "list  a, b\nnone  -\n");
+	check_render("{\"routes\": []}", NULL, 0, "no routes\n");
+	check_render("{}", NULL, 0, "-\n");
 }
 
 static void test_schema_order_and_units(void **state)
@@ -64,7 +62,7 @@ static void test_schema_order_and_units(void **state)
 		"{\"properties\": {\"z\": {\"description\": \"Round trip (ms)\"},"
 		" \"a\": {\"description\": \"Sent (bytes)\"}}}";
 
-	check_render("{\"a\": 1234567, \"z\": 4}", schema, NULL, 0, "z  4 ms\na  1.2 MB\n");
+	check_render("{\"a\": 1234567, \"z\": 4}", schema, 0, "z  4 ms\na  1.2 MB\n");
 }
 
 static void test_table(void **state)
@@ -72,20 +70,29 @@ static void test_table(void **state)
 	static const char rows[] = "{\"links\": [{\"name\": \"eth0\", \"mtu\": 1500, \"extra\": 1},"
 				   " {\"name\": \"wlan0\", \"mtu\": 900, \"none\": null}]}";
 
-	check_render(rows, NULL, NULL, 0,
-		     "NAME    MTU  EXTRA\neth0   1500      1\nwlan0   900      -\n");
-	check_render(rows, NULL, "name,mtu", 0, "NAME    MTU\neth0   1500\nwlan0   900\n");
-	/* Columns that the result does not have are no reason to show nothing. */
-	check_render(rows, NULL, "other,another", 0,
-		     "NAME    MTU  EXTRA\neth0   1500      1\nwlan0   900      -\n");
+	check_render(rows, NULL, 0, "NAME    MTU  EXTRA\neth0   1500      1\nwlan0   900      -\n");
+}
+
+static void test_columns_of_well_known_lists(void **state)
+{
+	check_render("{\"steps\": [{\"action\": \"create\", \"resource\": \"r\", \"after\": {}}]}",
+		     NULL, 0, "ACTION  RESOURCE\ncreate  r\n");
+	/* A list of the same name that has other members is shown all the same. */
+	check_render("{\"steps\": [{\"number\": 1}]}", NULL, 0, "NUMBER\n     1\n");
+}
+
+static void test_rows_with_rows(void **state)
+{
+	check_render("{\"things\": [{\"name\": \"a\", \"causes\": [{\"why\": \"b\"}]}, {\"name\": "
+		     "\"c\"}]}",
+		     NULL, 0, "name  a\n\nCAUSES\n  WHY\n  b\n\nname  c\n");
 }
 
 static void test_table_is_cut_to_the_width(void **state)
 {
 	static const char rows[] = "[{\"a\": \"0123456789012345678901234567890\", \"b\": \"x\"}]";
 
-	check_render(rows, NULL, NULL, 20,
-		     "A                  B\n0123456789012345\xe2\x80\xa6  x\n");
+	check_render(rows, NULL, 20, "A                  B\n0123456789012345\xe2\x80\xa6  x\n");
 }
 
 static void test_narrow_table_becomes_blocks(void **state)
@@ -93,13 +100,12 @@ static void test_narrow_table_becomes_blocks(void **state)
 	static const char rows[] = "[{\"alpha\": \"0123456789\", \"beta\": \"0123456789\", "
 				   "\"gamma\": \"0123456789\"}]";
 
-	check_render(rows, NULL, NULL, 25,
-		     "alpha  0123456789\nbeta   0123456789\ngamma  0123456789\n");
+	check_render(rows, NULL, 25, "alpha  0123456789\nbeta   0123456789\ngamma  0123456789\n");
 }
 
 static void test_nested(void **state)
 {
-	check_render("{\"x\": 1, \"inner\": {\"y\": 2}, \"rows\": [{\"k\": \"v\"}]}", NULL, NULL, 0,
+	check_render("{\"x\": 1, \"inner\": {\"y\": 2}, \"rows\": [{\"k\": \"v\"}]}", NULL, 0,
 		     "x  1\n\nINNER\n  y  2\n\nROWS\n  K\n  v\n");
 }
 
@@ -129,7 +135,7 @@ static void test_no_escapes(void **state)
 		const char *text;
 
 		page_open(&page, 0);
-		render_value(&page.output, value, NULL, NULL);
+		render_value(&page.output, value, NULL);
 		text = page_text(&page);
 		for (const char *c = text; *c; c++)
 			assert_true((unsigned char)*c >= 0x20 || *c == '\n');
@@ -195,8 +201,9 @@ static void test_status_of_anything(void **state)
 {
 	static const char *const values[] = {
 		"{}",
-		"{\"links\": 5, \"online\": [], \"uplink\": 3, \"dns\": \"x\", \"changes\": {}}",
-		"{\"links\": [1, null, {}], \"changes\": [{}, 7], \"dns\": {\"servers\": [1]}}",
+		"{\"links\": 5, \"online\": [], \"uplinks\": 3, \"dns\": \"x\", \"changes\": {}}",
+		"{\"links\": [1, null, {}], \"changes\": [{}, 7], \"dns\": [1], \"troubles\": "
+		"[{}], \"uplinks\": [{\"in_use\": true}]}",
 		"[]",
 	};
 
@@ -216,6 +223,8 @@ int main(void)
 		cmocka_unit_test(test_simple_values),
 		cmocka_unit_test(test_schema_order_and_units),
 		cmocka_unit_test(test_table),
+		cmocka_unit_test(test_columns_of_well_known_lists),
+		cmocka_unit_test(test_rows_with_rows),
 		cmocka_unit_test(test_table_is_cut_to_the_width),
 		cmocka_unit_test(test_narrow_table_becomes_blocks),
 		cmocka_unit_test(test_nested),
