@@ -12,6 +12,11 @@
 #define LEASE_SEARCH_MAX   6
 #define LEASE_NAME_MAX	   254
 
+/* Below 576 bytes an IPv4 host need not even reassemble (RFC 791), though RFC 2132 section 5.1 lets
+ * a server say 68: such a value is a mistake of the network, and obeying it would take IPv6 (1280)
+ * away. */
+#define LEASE_MTU_MIN 576
+
 /* A lease of no time at all would make the client ask without end. */
 #define LEASE_TIME_MIN (10 * USEC_PER_SEC)
 

@@ -5,7 +5,7 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "lease.h"
+#include "options.h"
 
 static json_t *address_json(struct in_addr address)
 {
@@ -81,7 +81,7 @@ static int addresses_read(const json_t *array, struct in_addr *list, unsigned mo
 	if (json_array_size(array) > most)
 		return -EBADMSG;
 	json_array_foreach (array, i, entry)
-		if (address_read(entry, &list[i]) < 0)
+		if (address_read(entry, &list[i]) < 0 || !lease_address_is_usable(list[i]))
 			return -EBADMSG;
 	*ret_count = (unsigned)json_array_size(array);
 	return 0;
@@ -100,10 +100,37 @@ static int routes_read(const json_t *array, struct dhcp_lease *lease)
 
 		if (ip_network_parse(destination, &route->destination, NULL, NULL) < 0 ||
 		    route->destination.address.family != AF_INET ||
-		    address_read(json_object_get(entry, "gateway"), &route->gateway) < 0)
+		    address_read(json_object_get(entry, "gateway"), &route->gateway) < 0 ||
+		    !lease_route_is_usable(route))
 			return -EBADMSG;
 	}
 	lease->routes_count = (unsigned)json_array_size(array);
+	return 0;
+}
+
+static int name_read(const json_t *json, char *buffer, size_t size)
+{
+	const char *name = json_string_value(json);
+
+	if (!name || strlen(name) >= size || !lease_name_is_valid(name))
+		return -EBADMSG;
+	memcpy(buffer, name, strlen(name) + 1);
+	return 0;
+}
+
+/* As name_read(), for one that may be "". */
+static int name_read_optional(const json_t *json, char *buffer, size_t size)
+{
+	return json_string_length(json) == 0 ? 0 : name_read(json, buffer, size);
+}
+
+static int portal_read(const json_t *json, struct dhcp_lease *lease)
+{
+	const char *uri = json_string_value(json) ?: "";
+
+	if (*uri && (strlen(uri) >= sizeof(lease->portal) || !lease_portal_is_valid(uri)))
+		return -EBADMSG;
+	memcpy(lease->portal, uri, strlen(uri) + 1);
 	return 0;
 }
 
@@ -115,7 +142,8 @@ static int search_read(const json_t *array, struct dhcp_lease *lease)
 	if (json_array_size(array) > LEASE_SEARCH_MAX)
 		return -EBADMSG;
 	json_array_foreach (array, i, entry)
-		text_copy(lease->search[i], LEASE_NAME_MAX, json_string_value(entry));
+		if (name_read(entry, lease->search[i], LEASE_NAME_MAX) < 0)
+			return -EBADMSG;
 	lease->search_count = (unsigned)json_array_size(array);
 	return 0;
 }
@@ -127,12 +155,42 @@ static void times_translate(const json_t *object, struct dhcp_lease *lease)
 	usec_t ends = (usec_t)json_member_integer(object, "ends", 0);
 	usec_t left = MIN(usec_sub(ends, clock_realtime_usec()), length);
 
+	lease->obtained = now;
 	if (lease->expires == USEC_INFINITY)
 		return;
-	lease->obtained = now;
-	lease->expires = now + left;
-	lease->renew = now + left / 2;
-	lease->rebind = now + left / 8 * 7;
+	lease->expires = usec_add(now, left);
+	lease->renew = usec_add(now, left / 2);
+	lease->rebind = usec_add(now, left / 8 * 7);
+}
+
+static int times_read(const json_t *object, bool same_boot, struct dhcp_lease *lease)
+{
+	lease->obtained = (usec_t)json_member_integer(object, "obtained", 0);
+	lease->renew = (usec_t)json_member_integer(object, "renew", 0);
+	lease->rebind = (usec_t)json_member_integer(object, "rebind", 0);
+	lease->expires = (usec_t)json_member_integer(object, "expires", 0);
+	if (lease->obtained > lease->renew || lease->renew > lease->rebind ||
+	    lease->rebind > lease->expires ||
+	    (lease->expires == USEC_INFINITY) != (lease->renew == USEC_INFINITY))
+		return -EBADMSG;
+	if (!same_boot)
+		times_translate(object, lease);
+	/* A time of obtaining in the future is none of this boot. */
+	return lease->obtained <= clock_boottime_usec() ? 0 : -EBADMSG;
+}
+
+static int lists_read(const json_t *object, struct dhcp_lease *lease)
+{
+	if (addresses_read(json_object_get(object, "gateways"), lease->gateways, LEASE_GATEWAYS_MAX,
+			   &lease->gateways_count) < 0 ||
+	    addresses_read(json_object_get(object, "dns"), lease->dns, LEASE_SERVERS_MAX,
+			   &lease->dns_count) < 0 ||
+	    addresses_read(json_object_get(object, "ntp"), lease->ntp, LEASE_SERVERS_MAX,
+			   &lease->ntp_count) < 0 ||
+	    routes_read(json_object_get(object, "routes"), lease) < 0 ||
+	    search_read(json_object_get(object, "search"), lease) < 0)
+		return -EBADMSG;
+	return 0;
 }
 
 int lease_from_json(const json_t *object, bool same_boot, struct dhcp_lease *ret)
@@ -143,29 +201,17 @@ int lease_from_json(const json_t *object, bool same_boot, struct dhcp_lease *ret
 	memset(ret, 0, sizeof(*ret));
 	if (address_read(json_object_get(object, "address"), &ret->address) < 0 ||
 	    address_read(json_object_get(object, "server"), &ret->server) < 0 ||
-	    address_read(json_object_get(object, "broadcast"), &ret->broadcast) < 0 || length < 1 ||
-	    length > 32 || mtu < 0 || mtu > UINT16_MAX ||
-	    addresses_read(json_object_get(object, "gateways"), ret->gateways, LEASE_GATEWAYS_MAX,
-			   &ret->gateways_count) < 0 ||
-	    addresses_read(json_object_get(object, "dns"), ret->dns, LEASE_SERVERS_MAX,
-			   &ret->dns_count) < 0 ||
-	    addresses_read(json_object_get(object, "ntp"), ret->ntp, LEASE_SERVERS_MAX,
-			   &ret->ntp_count) < 0 ||
-	    routes_read(json_object_get(object, "routes"), ret) < 0 ||
-	    search_read(json_object_get(object, "search"), ret) < 0)
+	    address_read(json_object_get(object, "broadcast"), &ret->broadcast) < 0 ||
+	    !lease_address_is_usable(ret->address) || !lease_address_is_usable(ret->server) ||
+	    length < 1 || length > 32 || (mtu && mtu < LEASE_MTU_MIN) || mtu > UINT16_MAX ||
+	    lists_read(object, ret) < 0 ||
+	    name_read_optional(json_object_get(object, "domain"), ret->domain,
+			       sizeof(ret->domain)) < 0 ||
+	    name_read_optional(json_object_get(object, "hostname"), ret->hostname,
+			       sizeof(ret->hostname)) < 0 ||
+	    portal_read(json_object_get(object, "portal"), ret) < 0)
 		return -EBADMSG;
 	ret->prefix_length = (uint8_t)length;
 	ret->mtu = (uint32_t)mtu;
-	text_copy(ret->domain, sizeof(ret->domain), json_member_text(object, "domain"));
-	text_copy(ret->hostname, sizeof(ret->hostname), json_member_text(object, "hostname"));
-	text_copy(ret->portal, sizeof(ret->portal), json_member_text(object, "portal"));
-	ret->obtained = (usec_t)json_member_integer(object, "obtained", 0);
-	ret->renew = (usec_t)json_member_integer(object, "renew", 0);
-	ret->rebind = (usec_t)json_member_integer(object, "rebind", 0);
-	ret->expires = (usec_t)json_member_integer(object, "expires", 0);
-	if (ret->obtained > ret->expires || ret->renew > ret->rebind || ret->rebind > ret->expires)
-		return -EBADMSG;
-	if (!same_boot)
-		times_translate(object, ret);
-	return 0;
+	return times_read(object, same_boot, ret);
 }
