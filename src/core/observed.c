@@ -1,11 +1,12 @@
 /*
- * What the kernel leaves out, we add. When a link goes down or away, the kernel flushes its IPv4 routes
- * without a word (fib_frontend.c, fib_disable_ip()), and before Linux 6.6 also those whose preferred
- * source was removed. Where the effect of an event cannot be known from it, the kind is dumped again:
+ * What the kernel leaves out, we add. When a link goes down or away, the kernel flushes its IPv4
+ * routes without a word (fib_frontend.c, fib_disable_ip()), and before Linux 6.6 also those whose
+ * preferred source was removed. Where the effect of an event cannot be known from it, the kind is
+ * dumped again:
  *
  *  - a route replaces one of several that hold the place;
- *  - an IPv6 route becomes one nexthop of a multipath route, or ceases to be one: of a multipath route
- *    we keep the first nexthop and the number of them;
+ *  - an IPv6 route becomes one nexthop of a multipath route, or ceases to be one: of a multipath
+ * route we keep the first nexthop and the number of them;
  *  - a link goes down while there are multipath routes, any of which may use it.
  */
 #include "observed.h"
@@ -106,8 +107,7 @@ static void object_change(struct observed *observed, enum object_kind kind, void
 	table_mark(&observed->tables[kind], object);
 	if (object_equal(kind, &before, object))
 		return;
-	if (kind == OBJECT_LINK &&
-	    link_index_rename(&observed->links, &before.link, object) < 0)
+	if (kind == OBJECT_LINK && link_index_rename(&observed->links, &before.link, object) < 0)
 		out_of_memory(observed, kind);
 	copy_out(kind, &after, object);
 	tell(observed, kind, OBSERVED_CHANGED, &before, &after);
@@ -181,8 +181,8 @@ static struct route *route_beside(const struct observed *observed, const struct 
 	uint32_t hash = object_hash(OBJECT_ROUTE, route);
 	struct route *candidate = table_candidate(routes, hash, cursor);
 
-	while (candidate && (!route_same_place(candidate, route) ||
-			     object_same(OBJECT_ROUTE, candidate, route)))
+	while (candidate &&
+	       (!route_same_place(candidate, route) || object_same(OBJECT_ROUTE, candidate, route)))
 		candidate = table_candidate(routes, hash, candidate);
 	return candidate;
 }
@@ -367,8 +367,8 @@ void observed_free(struct observed *observed)
 int observed_add_handler(struct observed *observed, observed_handler_t handler,
 			 observed_synchronised_t synchronised, void *userdata)
 {
-	struct handler *handlers = reallocarray(observed->handlers, observed->handler_count + 1,
-						sizeof(*handlers));
+	struct handler *handlers =
+		reallocarray(observed->handlers, observed->handler_count + 1, sizeof(*handlers));
 
 	if (!handlers)
 		return -ENOMEM;
@@ -431,8 +431,8 @@ const struct route *observed_route(const struct observed *observed, const struct
 	uint32_t hash = object_hash(OBJECT_ROUTE, route);
 	const struct route *found = table_candidate(table, hash, NULL);
 
-	while (found && (!route_same_place(found, route) ||
-			 (route->link && found->link != route->link)))
+	while (found &&
+	       (!route_same_place(found, route) || (route->link && found->link != route->link)))
 		found = table_candidate(table, hash, found);
 	return found;
 }
@@ -450,8 +450,7 @@ const struct address *observed_next_address(const struct observed *observed,
 	return table_next(&observed->tables[OBJECT_ADDRESS], cursor);
 }
 
-const struct route *observed_next_route(const struct observed *observed,
-					const struct route *cursor)
+const struct route *observed_next_route(const struct observed *observed, const struct route *cursor)
 {
 	return table_next(&observed->tables[OBJECT_ROUTE], cursor);
 }

@@ -7,7 +7,8 @@
 #define BUCKETS_MIN	16u
 #define BUCKET_LOAD_MAX 2u /* objects a bucket, before the index doubles */
 
-/* A chunk is CHUNK_SLOTS words of state (flags, and the next slot of the chain), then the objects. */
+/* A chunk is CHUNK_SLOTS words of state (flags, and the next slot of the chain), then the objects.
+ */
 static uint32_t *slot_state(const struct table *table, uint32_t slot)
 {
 	return (uint32_t *)(void *)table->chunks[slot / CHUNK_SLOTS] + slot % CHUNK_SLOTS;

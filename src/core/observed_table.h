@@ -1,7 +1,7 @@
 /*
- * A hash table of the objects of one kind, for up to a million: each costs its own size, 4 bytes, and
- * 2 to 4 bytes of the index. Objects lie in chunks and never move, so that pointers to them hold until
- * they are removed.
+ * A hash table of the objects of one kind, for up to a million: each costs its own size, 4 bytes,
+ * and 2 to 4 bytes of the index. Objects lie in chunks and never move, so that pointers to them
+ * hold until they are removed.
  *
  * An object can be marked; a dump clears all marks, marks what it names, and sweeps the rest.
  */
@@ -14,8 +14,8 @@ struct table {
 	uint8_t **chunks;
 	uint32_t *buckets; /* slot of the first object, NO_SLOT for none */
 	uint32_t bucket_count, chunk_count;
-	uint32_t used;	/* slots that were in use at some time; those beyond are untouched */
-	uint32_t count; /* objects */
+	uint32_t used;	 /* slots that were in use at some time; those beyond are untouched */
+	uint32_t count;	 /* objects */
 	uint32_t vacant; /* first of the chain of slots that are free again */
 };
 
@@ -35,8 +35,8 @@ void *table_add(struct table *table, const void *object);
 /* `object` is a pointer that the table returned. */
 void table_remove(struct table *table, const void *object);
 
-/* All objects, in no stated order: from NULL to NULL. The object at the cursor may be removed once the
- * next one is known. */
+/* All objects, in no stated order: from NULL to NULL. The object at the cursor may be removed once
+ * the next one is known. */
 void *table_next(const struct table *table, const void *cursor);
 
 void table_clear_marks(struct table *table);

@@ -47,6 +47,16 @@ struct attribute_table {
 		.offset = offsetof(structure, member)                                              \
 	}
 
+#define ATTRIBUTE_NESTED(table)                                                                    \
+	{                                                                                          \
+		.type = ATTRIBUTE_NEST, .nest = (table)                                            \
+	}
+
+#define ATTRIBUTE_CALLED(function)                                                                 \
+	{                                                                                          \
+		.type = ATTRIBUTE_CALL, .call = (function)                                         \
+	}
+
 #define ATTRIBUTE_TABLE(array)                                                                     \
 	{                                                                                          \
 		.rows = (array), .count = ARRAY_SIZE(array)                                        \

@@ -32,17 +32,6 @@ struct nlmsghdr *netlink_build_link_get(void *buffer, int index)
 	return message;
 }
 
-static const struct {
-	unsigned field;
-	uint16_t number;
-	size_t offset;
-} devconf_rows[] = {
-	{LINK_FIELD_IGNORE_DEAD_ROUTES, IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN,
-	 offsetof(struct link_settings, ignore_dead_routes)},
-	{LINK_FIELD_PROMOTE_SECONDARIES, IPV4_DEVCONF_PROMOTE_SECONDARIES,
-	 offsetof(struct link_settings, promote_secondaries)},
-};
-
 /* To be set, IFLA_INET_CONF holds one attribute a value, numbered as the value (devinet.c). */
 static void put_devconf(struct nlmsghdr *message, const struct link_settings *settings)
 {
@@ -50,11 +39,12 @@ static void put_devconf(struct nlmsghdr *message, const struct link_settings *se
 	struct nlattr *inet = mnl_attr_nest_start(message, AF_INET);
 	struct nlattr *values = mnl_attr_nest_start(message, IFLA_INET_CONF);
 
-	for (size_t i = 0; i < ARRAY_SIZE(devconf_rows); i++)
-		if (settings->fields & devconf_rows[i].field)
-			mnl_attr_put_u32(
-				message, devconf_rows[i].number,
-				*((const bool *)((const char *)settings + devconf_rows[i].offset)));
+	if (settings->fields & LINK_FIELD_IGNORE_DEAD_ROUTES)
+		mnl_attr_put_u32(message, IPV4_DEVCONF_IGNORE_ROUTES_WITH_LINKDOWN,
+				 settings->ignore_dead_routes);
+	if (settings->fields & LINK_FIELD_PROMOTE_SECONDARIES)
+		mnl_attr_put_u32(message, IPV4_DEVCONF_PROMOTE_SECONDARIES,
+				 settings->promote_secondaries);
 	mnl_attr_nest_end(message, values);
 	mnl_attr_nest_end(message, inet);
 	mnl_attr_nest_end(message, families);
@@ -146,8 +136,7 @@ static void put_gateway(struct nlmsghdr *message, const struct route *route)
 		return;
 	}
 	memcpy(via.bytes, gateway->bytes, sizeof(via.bytes));
-	mnl_attr_put(message, RTA_VIA, sizeof(via.family) + ip_family_bytes(gateway->family),
-		     &via);
+	mnl_attr_put(message, RTA_VIA, sizeof(via.family) + ip_family_bytes(gateway->family), &via);
 }
 
 static void put_mtu(struct nlmsghdr *message, const struct route *route)
@@ -187,20 +176,24 @@ struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route 
 
 /* ---- dumps ---- */
 
-/* With strict checking the kernel wants the fixed header of the kind, and takes its filter where the
- * last columns say: at an offset in the header, or as an attribute. */
+#define DUMP(message, header, offset, attribute)                                                   \
+	{                                                                                          \
+		RTM_GET##message, sizeof(struct header), (offset), (attribute)                     \
+	}
+
+/* With strict checking the kernel wants the fixed header of the kind, and takes its filter where
+ * the last columns say: at an offset in the header, or as an attribute. */
 static const struct {
 	uint16_t type;
 	uint16_t header_size;
-	uint16_t index_offset; /* 0 for none */
+	uint16_t index_offset;
 	uint16_t index_attribute;
 } dumps[_OBJECT_KIND_MAX] = {
-	[OBJECT_LINK] = {RTM_GETLINK, sizeof(struct ifinfomsg)},
-	[OBJECT_ADDRESS] = {RTM_GETADDR, sizeof(struct ifaddrmsg),
-			    offsetof(struct ifaddrmsg, ifa_index)},
-	[OBJECT_ROUTE] = {RTM_GETROUTE, sizeof(struct rtmsg), 0, RTA_OIF},
-	[OBJECT_RULE] = {RTM_GETRULE, sizeof(struct fib_rule_hdr)},
-	[OBJECT_NEIGHBOUR] = {RTM_GETNEIGH, sizeof(struct ndmsg), 0, NDA_IFINDEX},
+	[OBJECT_LINK] = DUMP(LINK, ifinfomsg, 0, 0),
+	[OBJECT_ADDRESS] = DUMP(ADDR, ifaddrmsg, offsetof(struct ifaddrmsg, ifa_index), 0),
+	[OBJECT_ROUTE] = DUMP(ROUTE, rtmsg, 0, RTA_OIF),
+	[OBJECT_RULE] = DUMP(RULE, fib_rule_hdr, 0, 0),
+	[OBJECT_NEIGHBOUR] = DUMP(NEIGH, ndmsg, 0, NDA_IFINDEX),
 };
 
 struct nlmsghdr *netlink_build_dump(void *buffer, enum object_kind kind, int index)

@@ -1,9 +1,9 @@
 /*
  * Entries of dumps and announcements share one socket, so that they come in one order. One gap is
- * left: the kernel writes a datagram of a dump without the lock that changes are made under, and what
- * changes meanwhile is queued before it. So a dump that names an object which was announced since the
- * last datagram of that dump is in doubt, and is repeated. A small Bloom filter remembers what was
- * announced.
+ * left: the kernel writes a datagram of a dump without the lock that changes are made under, and
+ * what changes meanwhile is queued before it. So a dump that names an object which was announced
+ * since the last datagram of that dump is in doubt, and is repeated. A small Bloom filter remembers
+ * what was announced.
  */
 #include <poll.h>
 #include <sys/socket.h>
@@ -274,8 +274,8 @@ static int monitor_receive(struct netlink_monitor *monitor)
 		.msg_iov = &vector,
 		.msg_iovlen = 1,
 	};
-	ssize_t length = recvmsg(mnl_socket_get_fd(monitor->mnl), &header,
-				 MSG_DONTWAIT | MSG_TRUNC);
+	ssize_t length =
+		recvmsg(mnl_socket_get_fd(monitor->mnl), &header, MSG_DONTWAIT | MSG_TRUNC);
 
 	if (length < 0 && errno == EAGAIN) {
 		resync_emptied(&monitor->resync);
@@ -328,7 +328,8 @@ void netlink_monitor_doubt(struct netlink_monitor *monitor, enum object_kind kin
 		monitor_arm(monitor);
 }
 
-/* Reads `datagrams` at most, and begins the dumps that are due. Returns 1 when there may be more. */
+/* Reads `datagrams` at most, and begins the dumps that are due. Returns 1 when there may be more.
+ */
 static int monitor_advance(struct netlink_monitor *monitor, unsigned datagrams)
 {
 	if (monitor->busy)
@@ -389,15 +390,15 @@ int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t ti
 		if (now >= limit)
 			return -ETIMEDOUT;
 		wake = MIN(limit, resync_deadline(&monitor->resync));
-		if (poll(&readable, 1, (int)((usec_sub(wake, now) + USEC_PER_MSEC - 1) /
-					     USEC_PER_MSEC)) < 0 &&
+		if (poll(&readable, 1,
+			 (int)((usec_sub(wake, now) + USEC_PER_MSEC - 1) / USEC_PER_MSEC)) < 0 &&
 		    errno != EINTR)
 			return -errno;
 	}
 }
 
-const struct netlink_monitor_statistics *
-netlink_monitor_statistics(const struct netlink_monitor *monitor)
+const struct netlink_monitor_statistics *netlink_monitor_statistics(
+	const struct netlink_monitor *monitor)
 {
 	return &monitor->statistics;
 }
@@ -407,9 +408,9 @@ netlink_monitor_statistics(const struct netlink_monitor *monitor)
 static int monitor_open(struct netlink_monitor *monitor, int receive_buffer)
 {
 	static const unsigned groups[] = {
-		RTNLGRP_LINK,	     RTNLGRP_NEIGH,	  RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR,
-		RTNLGRP_IPV4_ROUTE,  RTNLGRP_IPV6_ROUTE,  RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,
-		RTNLGRP_NEXTHOP,
+		RTNLGRP_LINK,	     RTNLGRP_NEIGH,	 RTNLGRP_IPV4_IFADDR,
+		RTNLGRP_IPV6_IFADDR, RTNLGRP_IPV4_ROUTE, RTNLGRP_IPV6_ROUTE,
+		RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,	 RTNLGRP_NEXTHOP,
 	};
 	unsigned mask = 0;
 	int one = 1;
@@ -423,8 +424,8 @@ static int monitor_open(struct netlink_monitor *monitor, int receive_buffer)
 	    errno != ENOPROTOOPT)
 		return -errno;
 	if (receive_buffer > 0 &&
-	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUFFORCE,
-		       &receive_buffer, sizeof(receive_buffer)) < 0 &&
+	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer,
+		       sizeof(receive_buffer)) < 0 &&
 	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
 		       sizeof(receive_buffer)) < 0)
 		return -errno;

@@ -3,13 +3,13 @@
  *
  * Two ways, since the kernel works in two ways:
  *
- *  - A *request socket* asks for one thing and gets the answer in the same call. The kernel does the
- *    work inside sendmsg() and has queued the answer when that returns, so waiting costs nothing; the
- *    receive timeout is there only for a kernel that never answers. All changes go this way.
+ *  - A *request socket* asks for one thing and gets the answer in the same call. The kernel does
+ * the work inside sendmsg() and has queued the answer when that returns, so waiting costs nothing;
+ * the receive timeout is there only for a kernel that never answers. All changes go this way.
  *
  *  - A *monitor* follows rtnetlink's multicast groups on the event loop and keeps a mirror of the
- *    kernel true: it dumps each kind of object once, passes on what changes afterwards, and when the
- *    kernel says that something was lost (ENOBUFS, NLM_F_DUMP_INTR, a truncated datagram) it dumps
+ *    kernel true: it dumps each kind of object once, passes on what changes afterwards, and when
+ * the kernel says that something was lost (ENOBUFS, NLM_F_DUMP_INTR, a truncated datagram) it dumps
  *    again, bounded and without blocking the loop.
  *
  * Parsers turn one message into one value of types.h. They are pure functions of their bytes: the
@@ -87,9 +87,9 @@ struct nlmsghdr *netlink_build_link_get(void *buffer, int index);
 
 /*
  * Does nl80211 know the link? rtnetlink itself does not tell a wireless link from another Ethernet.
- * Asked over generic netlink: sysfs may show another network namespace's links, and the old wireless
- * extensions are compiled out or refuse newer hardware. A few system calls, so only to be asked for
- * a new link of kind LINK_ETHERNET.
+ * Asked over generic netlink: sysfs may show another network namespace's links, and the old
+ * wireless extensions are compiled out or refuse newer hardware. A few system calls, so only to be
+ * asked for a new link of kind LINK_ETHERNET.
  */
 bool netlink_link_is_wireless(int index);
 
@@ -132,19 +132,19 @@ struct netlink_monitor_handlers {
 
 struct netlink_monitor_statistics {
 	uint64_t messages;
-	uint64_t overruns;     /* ENOBUFS */
-	uint64_t interrupted;  /* NLM_F_DUMP_INTR */
-	uint64_t truncated;    /* datagrams that were larger than the buffer */
-	uint64_t malformed;    /* messages that did not parse */
-	uint64_t doubts;       /* events whose effect only the kernel knows */
-	uint64_t refused;      /* dumps that the kernel answered with an error */
-	uint64_t stalled;      /* dumps that the kernel did not finish in time */
+	uint64_t overruns;    /* ENOBUFS */
+	uint64_t interrupted; /* NLM_F_DUMP_INTR */
+	uint64_t truncated;   /* datagrams that were larger than the buffer */
+	uint64_t malformed;   /* messages that did not parse */
+	uint64_t doubts;      /* events whose effect only the kernel knows */
+	uint64_t refused;     /* dumps that the kernel answered with an error */
+	uint64_t stalled;     /* dumps that the kernel did not finish in time */
 	uint64_t resynchronisations;
 };
 
 /*
- * Opens the monitor and begins the first dumps. `handlers` is copied; `receive_buffer` is the socket
- * buffer in bytes (0: the default). The event loop is borrowed.
+ * Opens the monitor and begins the first dumps. `handlers` is copied; `receive_buffer` is the
+ * socket buffer in bytes (0: the default). The event loop is borrowed.
  */
 int netlink_monitor_new(struct netlink_monitor **ret, sd_event *event, int receive_buffer,
 			const struct netlink_monitor_handlers *handlers, void *userdata);
@@ -163,5 +163,5 @@ int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t ti
 void netlink_monitor_doubt(struct netlink_monitor *monitor, enum object_kind kind,
 			   const char *reason);
 
-const struct netlink_monitor_statistics *
-netlink_monitor_statistics(const struct netlink_monitor *monitor);
+const struct netlink_monitor_statistics *netlink_monitor_statistics(
+	const struct netlink_monitor *monitor);

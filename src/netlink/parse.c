@@ -37,8 +37,8 @@ static const struct attribute address_rows[] = {
 	[IFA_ADDRESS] = ATTRIBUTE(IP, struct address_message, address.prefix.address),
 	[IFA_LOCAL] = ATTRIBUTE(IP, struct address_message, local),
 	[IFA_BROADCAST] = ATTRIBUTE(IP, struct address_message, address.broadcast),
-	[IFA_CACHEINFO] = {.type = ATTRIBUTE_CALL, .call = read_lifetimes},
-	[IFA_FLAGS] = {.type = ATTRIBUTE_CALL, .call = read_flags},
+	[IFA_CACHEINFO] = ATTRIBUTE_CALLED(read_lifetimes),
+	[IFA_FLAGS] = ATTRIBUTE_CALLED(read_flags),
 	[IFA_RT_PRIORITY] = ATTRIBUTE(U32, struct address_message, address.metric),
 	[IFA_PROTO] = ATTRIBUTE(U8, struct address_message, address.protocol),
 };
@@ -110,8 +110,9 @@ static const struct attribute rule_rows[] = {
 	[FRA_TABLE] = ATTRIBUTE(U32, struct rule, table),
 	[FRA_PROTOCOL] = ATTRIBUTE(U8, struct rule, protocol),
 };
-static const struct attribute_table rule_table = {
-	.rows = rule_rows, .count = ARRAY_SIZE(rule_rows), .unknown = digest_unknown};
+static const struct attribute_table rule_table = {.rows = rule_rows,
+						  .count = ARRAY_SIZE(rule_rows),
+						  .unknown = digest_unknown};
 
 int netlink_parse_rule(struct cursor body, void *object)
 {

@@ -1,6 +1,6 @@
 /*
- * The parsers of single kinds, called by netlink_parse(). `object` is zeroed; `body` begins with the
- * kind's fixed header. Results are those of netlink_parse().
+ * The parsers of single kinds, called by netlink_parse(). `object` is zeroed; `body` begins with
+ * the kind's fixed header. Results are those of netlink_parse().
  */
 #pragma once
 

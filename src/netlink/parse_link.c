@@ -44,12 +44,12 @@ static int read_devconf(struct cursor payload, void *object)
 }
 
 static const struct attribute inet_rows[] = {
-	[IFLA_INET_CONF] = {.type = ATTRIBUTE_CALL, .call = read_devconf},
+	[IFLA_INET_CONF] = ATTRIBUTE_CALLED(read_devconf),
 };
 static const struct attribute_table inet_table = ATTRIBUTE_TABLE(inet_rows);
 
 static const struct attribute family_rows[] = {
-	[AF_INET] = {.type = ATTRIBUTE_NEST, .nest = &inet_table},
+	[AF_INET] = ATTRIBUTE_NESTED(&inet_table),
 };
 static const struct attribute_table family_table = ATTRIBUTE_TABLE(family_rows);
 
@@ -70,31 +70,31 @@ static const struct attribute link_rows[] = {
 	[IFLA_LINK_NETNSID] = ATTRIBUTE(U32, struct link, lower_namespace),
 	[IFLA_OPERSTATE] = ATTRIBUTE(U8, struct link, operstate),
 	[IFLA_CARRIER_CHANGES] = ATTRIBUTE(U32, struct link, carrier_changes),
-	[IFLA_STATS64] = {.type = ATTRIBUTE_CALL, .call = read_statistics},
-	[IFLA_LINKINFO] = {.type = ATTRIBUTE_NEST, .nest = &info_table},
-	[IFLA_AF_SPEC] = {.type = ATTRIBUTE_NEST, .nest = &family_table},
+	[IFLA_STATS64] = ATTRIBUTE_CALLED(read_statistics),
+	[IFLA_LINKINFO] = ATTRIBUTE_NESTED(&info_table),
+	[IFLA_AF_SPEC] = ATTRIBUTE_NESTED(&family_table),
 };
 static const struct attribute_table link_table = ATTRIBUTE_TABLE(link_rows);
 
-static const struct {
-	const char *info_kind;
-	enum link_kind kind;
-} info_kinds[] = {
-	{"bridge", LINK_BRIDGE}, {"veth", LINK_VETH}, {"tun", LINK_TUN},
-	{"bond", LINK_BOND},	 {"vlan", LINK_VLAN}, {"wireguard", LINK_WIREGUARD},
-	/* ports of a switch chip, and InfiniBand: hardware with a kind of its own */
-	{"dsa", LINK_ETHERNET},	 {"ipoib", LINK_ETHERNET},
+static const char *const info_kinds[_LINK_KIND_MAX] = {
+	[LINK_BRIDGE] = "bridge", [LINK_VETH] = "veth", [LINK_TUN] = "tun",
+	[LINK_BOND] = "bond",	  [LINK_VLAN] = "vlan", [LINK_WIREGUARD] = "wireguard",
 };
+
+/* Ports of a switch chip, and InfiniBand: hardware that states a kind all the same. */
+static const char *const hardware_info_kinds[] = {"", "dsa", "ipoib"};
 
 static enum link_kind classify(const struct link *link)
 {
 	if (link->type == ARPHRD_LOOPBACK)
 		return LINK_LOOPBACK;
-	if (link->info_kind[0] == '\0')
-		return link->type == ARPHRD_ETHER ? LINK_ETHERNET : LINK_VIRTUAL;
-	for (size_t i = 0; i < ARRAY_SIZE(info_kinds); i++)
-		if (!strcmp(link->info_kind, info_kinds[i].info_kind))
-			return info_kinds[i].kind;
+	if (link->type == ARPHRD_ETHER || link->type == ARPHRD_INFINIBAND)
+		for (size_t i = 0; i < ARRAY_SIZE(hardware_info_kinds); i++)
+			if (!strcmp(link->info_kind, hardware_info_kinds[i]))
+				return LINK_ETHERNET;
+	for (int kind = 0; kind < _LINK_KIND_MAX; kind++)
+		if (info_kinds[kind] && !strcmp(link->info_kind, info_kinds[kind]))
+			return (enum link_kind)kind;
 	return LINK_VIRTUAL;
 }
 

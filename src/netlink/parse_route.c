@@ -18,7 +18,7 @@ static int read_via(struct cursor payload, void *object)
 
 static const struct attribute nexthop_rows[] = {
 	[RTA_GATEWAY] = ATTRIBUTE(IP, struct route, gateway),
-	[RTA_VIA] = {.type = ATTRIBUTE_CALL, .call = read_via},
+	[RTA_VIA] = ATTRIBUTE_CALLED(read_via),
 };
 static const struct attribute_table nexthop_table = ATTRIBUTE_TABLE(nexthop_rows);
 
@@ -39,9 +39,8 @@ static int read_multipath(struct cursor payload, void *object)
 		attributes = cursor_sub(&payload, header.rtnh_len - sizeof(header));
 		if (!cursor_ok(&attributes))
 			return -EBADMSG;
-		cursor_skip(&payload,
-			    MIN(cursor_left(&payload),
-				(size_t)(RTNH_ALIGN(header.rtnh_len) - header.rtnh_len)));
+		cursor_skip(&payload, MIN(cursor_left(&payload),
+					  (size_t)(RTNH_ALIGN(header.rtnh_len) - header.rtnh_len)));
 		if (count++ > 0)
 			continue;
 		route->link = header.rtnh_ifindex;
@@ -65,10 +64,10 @@ static const struct attribute route_rows[] = {
 	[RTA_GATEWAY] = ATTRIBUTE(IP, struct route, gateway),
 	[RTA_PRIORITY] = ATTRIBUTE(U32, struct route, metric),
 	[RTA_PREFSRC] = ATTRIBUTE(IP, struct route, source),
-	[RTA_METRICS] = {.type = ATTRIBUTE_NEST, .nest = &metric_table},
-	[RTA_MULTIPATH] = {.type = ATTRIBUTE_CALL, .call = read_multipath},
+	[RTA_METRICS] = ATTRIBUTE_NESTED(&metric_table),
+	[RTA_MULTIPATH] = ATTRIBUTE_CALLED(read_multipath),
 	[RTA_TABLE] = ATTRIBUTE(U32, struct route, table),
-	[RTA_VIA] = {.type = ATTRIBUTE_CALL, .call = read_via},
+	[RTA_VIA] = ATTRIBUTE_CALLED(read_via),
 };
 static const struct attribute_table route_table = ATTRIBUTE_TABLE(route_rows);
 

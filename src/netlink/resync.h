@@ -1,18 +1,18 @@
 /*
  * When to dump what: the deciding half of the monitor, without sockets or a clock of its own.
  *
- * A kind of object is *dirty* while the mirror of it is not known to be true: at the start, and after
- * something was lost. Dirty kinds are dumped one after the other, in the order of the enum (links
- * first, since all others refer to them). A loss during a dump taints it: the kind stays dirty and is
- * dumped again.
+ * A kind of object is *dirty* while the mirror of it is not known to be true: at the start, and
+ * after something was lost. Dirty kinds are dumped one after the other, in the order of the enum
+ * (links first, since all others refer to them). A loss during a dump taints it: the kind stays
+ * dirty and is dumped again.
  *
  * Losses coalesce, since a dump that has not begun yet covers all that was lost before it. They are
- * also paced: a resynchronisation that succeeds is followed by a pause as long as it took itself, so
- * that a flood of losses never costs more than half of the time; one that fails is repeated after 1,
- * 2, 4 ... ms, 1 s at most, for ever.
+ * also paced: a resynchronisation that succeeds is followed by a pause as long as it took itself,
+ * so that a flood of losses never costs more than half of the time; one that fails is repeated
+ * after 1, 2, 4 ... ms, 1 s at most, for ever.
  *
- * A dump may begin only when the socket was read empty: after an overrun the kernel goes on dropping,
- * without a word, until then (net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
+ * A dump may begin only when the socket was read empty: after an overrun the kernel goes on
+ * dropping, without a word, until then (net/netlink/af_netlink.c, NETLINK_S_CONGESTED).
  */
 #pragma once
 

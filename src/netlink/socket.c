@@ -28,7 +28,8 @@ static int enable(struct mnl_socket *mnl, int option)
 int netlink_socket_new(struct netlink_socket **ret, int protocol, usec_t timeout)
 {
 	static const int options[] = {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK};
-	_cleanup_(netlink_socket_cleanup) struct netlink_socket *socket = calloc(1, sizeof(*socket));
+	_cleanup_(netlink_socket_cleanup) struct netlink_socket *socket =
+		calloc(1, sizeof(*socket));
 	struct timeval limit = {
 		.tv_sec = timeout / USEC_PER_SEC,
 		.tv_usec = timeout % USEC_PER_SEC,
@@ -81,7 +82,6 @@ struct answer {
 	int result; /* of the kernel */
 };
 
-
 static int read_words(struct cursor payload, void *object)
 {
 	struct netlink_socket *socket = object;
@@ -92,7 +92,7 @@ static int read_words(struct cursor payload, void *object)
 }
 
 static const struct attribute acknowledgement_rows[] = {
-	[NLMSGERR_ATTR_MSG] = {.type = ATTRIBUTE_CALL, .call = read_words},
+	[NLMSGERR_ATTR_MSG] = ATTRIBUTE_CALLED(read_words),
 };
 static const struct attribute_table acknowledgement_table = ATTRIBUTE_TABLE(acknowledgement_rows);
 
@@ -106,7 +106,8 @@ static int answer_acknowledged(struct netlink_socket *socket, const struct nlmsg
 		return -EBADMSG;
 	/* Unless capped, the request's own payload stands between. */
 	if (!(message->nlmsg_flags & NLM_F_CAPPED))
-		cursor_skip(&body, MIN(cursor_left(&body), error.msg.nlmsg_len - sizeof(error.msg)));
+		cursor_skip(&body,
+			    MIN(cursor_left(&body), error.msg.nlmsg_len - sizeof(error.msg)));
 	if (message->nlmsg_flags & NLM_F_ACK_TLVS)
 		(void)attribute_read(cursor_sub(&body, cursor_left(&body)), &acknowledgement_table,
 				     socket);

@@ -8,10 +8,10 @@ static const char *const object_kind_texts[_OBJECT_KIND_MAX] = {
 };
 
 static const char *const link_kind_texts[_LINK_KIND_MAX] = {
-	[LINK_ETHERNET] = "ethernet",	[LINK_LOOPBACK] = "loopback", [LINK_WIFI] = "wifi",
-	[LINK_BRIDGE] = "bridge",	[LINK_VETH] = "veth",	      [LINK_TUN] = "tun",
-	[LINK_BOND] = "bond",		[LINK_VLAN] = "vlan",
-	[LINK_WIREGUARD] = "wireguard", [LINK_VIRTUAL] = "virtual",
+	[LINK_ETHERNET] = "ethernet", [LINK_LOOPBACK] = "loopback", [LINK_WIFI] = "wifi",
+	[LINK_BRIDGE] = "bridge",     [LINK_VETH] = "veth",	    [LINK_TUN] = "tun",
+	[LINK_BOND] = "bond",	      [LINK_VLAN] = "vlan",	    [LINK_WIREGUARD] = "wireguard",
+	[LINK_VIRTUAL] = "virtual",
 };
 
 const char *object_kind_text(enum object_kind kind)
@@ -135,7 +135,9 @@ static bool route_same(const void *a, const void *b)
 
 static bool route_equal(const void *a, const void *b)
 {
-	return route_same(a, b) && ((const struct route *)a)->flags == ((const struct route *)b)->flags;
+	const struct route *left = a, *right = b;
+
+	return route_same(left, right) && left->flags == right->flags;
 }
 
 static uint32_t rule_hash(const void *object)
@@ -145,7 +147,7 @@ static uint32_t rule_hash(const void *object)
 	return hash_mix(hash_mix(3, rule->priority), rule->family);
 }
 
-static bool rule_equal(const void *a, const void *b)
+static bool rule_same(const void *a, const void *b)
 {
 	const struct rule *left = a, *right = b;
 
@@ -156,6 +158,12 @@ static bool rule_equal(const void *a, const void *b)
 	       left->others == right->others && ip_prefix_equal(&left->source, &right->source) &&
 	       ip_prefix_equal(&left->destination, &right->destination) &&
 	       !strcmp(left->input, right->input) && !strcmp(left->output, right->output);
+}
+
+/* A rule is never changed, only deleted and added. */
+static bool rule_equal(const void *a, const void *b)
+{
+	return rule_same(a, b);
 }
 
 static uint32_t neighbour_hash(const void *object)
@@ -180,18 +188,20 @@ static bool neighbour_equal(const void *a, const void *b)
 	       left->flags == right->flags && hardware_address_equal(&left->mac, &right->mac);
 }
 
+#define KIND(name)                                                                                 \
+	{                                                                                          \
+		sizeof(struct name), name##_hash, name##_same, name##_equal                        \
+	}
+
 static const struct {
 	size_t size;
 	uint32_t (*hash)(const void *object);
 	bool (*same)(const void *a, const void *b);
 	bool (*equal)(const void *a, const void *b);
 } kinds[_OBJECT_KIND_MAX] = {
-	[OBJECT_LINK] = {sizeof(struct link), link_hash, link_same, link_equal},
-	[OBJECT_ADDRESS] = {sizeof(struct address), address_hash, address_same, address_equal},
-	[OBJECT_ROUTE] = {sizeof(struct route), route_hash, route_same, route_equal},
-	[OBJECT_RULE] = {sizeof(struct rule), rule_hash, rule_equal, rule_equal},
-	[OBJECT_NEIGHBOUR] = {sizeof(struct neighbour), neighbour_hash, neighbour_same,
-			      neighbour_equal},
+	[OBJECT_LINK] = KIND(link),	      [OBJECT_ADDRESS] = KIND(address),
+	[OBJECT_ROUTE] = KIND(route),	      [OBJECT_RULE] = KIND(rule),
+	[OBJECT_NEIGHBOUR] = KIND(neighbour),
 };
 
 size_t object_size(enum object_kind kind)

@@ -49,11 +49,11 @@ struct link {
 	uint16_t type;	/* ARPHRD_* */
 	uint32_t flags; /* IFF_* */
 	uint8_t operstate;
-	bool carrier; /* IFF_UP and IFF_LOWER_UP: a link that is down has none */
+	bool carrier;			/* IFF_UP and IFF_LOWER_UP: a link that is down has none */
 	uint32_t mtu, mtu_min, mtu_max; /* bytes; 0 for not stated */
 	uint32_t carrier_changes;
-	int master;   /* index, 0 for none */
-	int lower;    /* IFLA_LINK: index of the link below or of the peer, 0 for none */
+	int master;	     /* index, 0 for none */
+	int lower;	     /* IFLA_LINK: index of the link below or of the peer, 0 for none */
 	int lower_namespace; /* IFLA_LINK_NETNSID, -1 when in our own */
 	struct hardware_address mac;
 	struct hardware_address permanent_mac;
@@ -68,9 +68,9 @@ struct address {
 	struct ip_address peer;	     /* point to point, else unset */
 	struct ip_address broadcast; /* unset for none */
 	uint8_t scope;
-	uint8_t protocol;   /* IFA_PROTO, 0 for none */
-	uint32_t flags;	    /* IFA_F_* */
-	uint32_t metric;    /* of the prefix route, 0 for the kernel's default */
+	uint8_t protocol; /* IFA_PROTO, 0 for none */
+	uint32_t flags;	  /* IFA_F_* */
+	uint32_t metric;  /* of the prefix route, 0 for the kernel's default */
 	/* Seconds from the kernel's last message about it, UINT32_MAX for ever. To be built, 0 in
 	 * `valid` means for ever too. */
 	uint32_t preferred, valid;
@@ -123,14 +123,14 @@ union object {
 	struct neighbour neighbour;
 };
 
-/* Do both name the same thing in the kernel? A link is named by its index; an address by link, prefix
- * and peer; a neighbour by link and address; routes and rules, of which the kernel may hold several
- * in one place, by all that they say but flags. */
+/* Do both name the same thing in the kernel? A link is named by its index; an address by link,
+ * prefix and peer; a neighbour by link and address; routes and rules, of which the kernel may hold
+ * several in one place, by all that they say but flags. */
 bool object_same(enum object_kind kind, const void *a, const void *b);
 /* Do both say the same, too? Counters and lifetimes that merely ran on make no difference. */
 bool object_equal(enum object_kind kind, const void *a, const void *b);
-/* Equal for all that are the same. Routes hash by their place (see route_same_place()), addresses by
- * link and prefix, so that both can be looked up by less than their whole. */
+/* Equal for all that are the same. Routes hash by their place (see route_same_place()), addresses
+ * by link and prefix, so that both can be looked up by less than their whole. */
 uint32_t object_hash(enum object_kind kind, const void *object);
 size_t object_size(enum object_kind kind);
 /* The same table, destination, tos and metric: where a replacing route replaces. */
