@@ -13,8 +13,9 @@
 #include "cli.h"
 
 #define PUMP_BUFFER ((size_t)64 << 10)
-/* After the end of stdin, the daemon has this long to say something more. */
-#define PUMP_LINGER_MSEC 1000
+/* After the end of stdin the daemon answers what was asked and closes; a silence of this length says
+ * that it does not. */
+#define PUMP_LINGER_MSEC 30000
 
 struct pipe {
 	int from, to;

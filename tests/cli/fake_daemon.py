@@ -3,6 +3,7 @@
 import json
 import socket
 import threading
+import time
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -76,6 +77,7 @@ class FakeDaemon:
         self.results: dict[str, Any] = {}
         self.events: list[Message] = []
         self.piece = 1 << 20
+        self.delay = 0.0
         self.subscribed = threading.Event()
         self.read_events = threading.Event()
         self.raw: Optional[Callable[[socket.socket], None]] = None
@@ -146,7 +148,9 @@ class FakeDaemon:
                 except LookupError as error:
                     answer = {"error": {"code": error.args[0], "message": error.args[1]}}
                 if answer is not None:
+                    time.sleep(self.delay)
                     self._send(connection, {"id": message["id"], **answer})
+        connection.close()
 
     def _answer(self, connection: socket.socket, message: Message) -> Optional[Message]:
         method, params = message["method"], message.get("params", {})

@@ -416,6 +416,7 @@ def echo(connection: socket.socket) -> None:
 
 def test_mcp_speaks_with_the_daemon(daemon: FakeDaemon, cli: Cli) -> None:
     request = {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": {}}
+    daemon.delay = 1.5  # what was asked before the end of stdin is answered behind it
     answer = cli("mcp", stdin=json.dumps(request).encode() + b"\n")
     assert answer.status == 0 and answer.err == ""
     assert [json.loads(line)["id"] for line in answer.out.splitlines()] == [1]
