@@ -17,7 +17,7 @@
  *		FIELD_END,
  *	};
  *
- * A *reading* tool has `call`. When it runs, the arguments have been validated and the defaults
+ * A *reading* tool has `call` (so have tx.confirm and tx.undo, which act on transactions as such). When it runs, the arguments have been validated and the defaults
  * (`fallback`) are filled in, so that json_member_text() and its like on tool_call_arguments() find
  * what the table promises; an argument that is optional and has no default may be absent.
  *
@@ -96,6 +96,7 @@ struct tool {
 	const char *description; /* what it does, when to use it, what it does not do */
 	const struct field *parameters; /* NULL for none */
 	const struct field *output;	/* of reading tools */
+	const struct field *more_output; /* goes on where `output` ends; NULL for none */
 	unsigned hints;			/* enum tool_hint */
 	enum tool_risk risk;
 	enum tool_role role; /* the least role that may call it */
@@ -130,6 +131,7 @@ struct tool_services {
 	struct dns_service *dns;
 	struct online_service *online;
 	struct monitor *monitor;
+	usec_t started; /* boottime of the daemon's start; filled in by tools_server_new() if 0 */
 };
 
 /* ---- what a tool may ask of its call ---- */

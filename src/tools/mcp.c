@@ -297,13 +297,18 @@ static void refuse_size(struct mcp *mcp)
 	text_buffer_clear(&mcp->input);
 }
 
-int mcp_process(struct mcp *mcp, unsigned frames)
+bool mcp_wants_turn(const struct mcp *mcp)
+{
+	return !mcp->closing && mcp->output.length <= MCP_OUTPUT_HIGH &&
+	       mcp->scanned < mcp->input.length;
+}
+
+void mcp_process(struct mcp *mcp, unsigned frames)
 {
 	size_t offset = 0;
 
 	mcp_write_changes(mcp);
-	while (frames > 0 && !mcp->closing && mcp->output.length <= MCP_OUTPUT_HIGH &&
-	       mcp->scanned < mcp->input.length) {
+	while (frames > 0 && mcp_wants_turn(mcp)) {
 		const char *from = mcp->input.data + mcp->scanned;
 		const char *end = memchr(from, '\n', mcp->input.length - mcp->scanned);
 		size_t length = (size_t)((end ?: mcp->input.data + mcp->input.length) -
@@ -311,7 +316,7 @@ int mcp_process(struct mcp *mcp, unsigned frames)
 
 		if (length > MCP_FRAME_MAX) {
 			refuse_size(mcp);
-			return 0;
+			return;
 		}
 		mcp->scanned = end ? offset + length + 1 : mcp->input.length;
 		if (!end)
@@ -326,8 +331,6 @@ int mcp_process(struct mcp *mcp, unsigned frames)
 	}
 	if (mcp->output.failed)
 		mcp->closing = true;
-	return !mcp->closing && mcp->output.length <= MCP_OUTPUT_HIGH &&
-	       mcp->scanned < mcp->input.length;
 }
 
 const char *mcp_output(const struct mcp *mcp, size_t *ret_length)
@@ -360,4 +363,9 @@ bool mcp_is_idle(const struct mcp *mcp)
 const char *mcp_client_name(const struct mcp *mcp)
 {
 	return mcp->client;
+}
+
+void *mcp_userdata(const struct mcp *mcp)
+{
+	return mcp->userdata;
 }

@@ -41,9 +41,11 @@ struct mcp_result {
 	size_t structured_length;
 };
 
+/* `userdata` is the connection's, `context` the backend's own. */
 struct mcp_backend {
+	void *context;
 	/* The page behind `cursor` (NULL: the first); -EINVAL when there is no such cursor. */
-	int (*list_tools)(void *userdata, const char *cursor, struct mcp_page *ret);
+	int (*list_tools)(void *context, const char *cursor, struct mcp_page *ret);
 	/*
 	 * Begins a call; `arguments` (may be NULL or of any type) is borrowed. Returns 0: the call will
 	 * end, or has ended, by mcp_call_finish(). Or a negative errno with `error` filled: it
@@ -54,7 +56,7 @@ struct mcp_backend {
 	/* The client no longer wants the answer; the call is gone afterwards. */
 	void (*cancel)(void *userdata, struct mcp_call *call);
 	/* The content of a resource, or a negative errno with `error` filled; -ENOENT: unknown. */
-	int (*read_resource)(void *userdata, const char *uri, json_t **ret, struct error *error);
+	int (*read_resource)(void *context, const char *uri, json_t **ret, struct error *error);
 
 	const struct mcp_resource *resources; /* at most 32; all can be subscribed to */
 	size_t resources_count;
@@ -72,9 +74,11 @@ DEFINE_CLEANUP(struct mcp *, mcp_cleanup, mcp_free)
 /* Takes bytes from the peer, without looking at them. 0 or -ENOMEM. */
 int mcp_receive(struct mcp *mcp, const void *bytes, size_t length);
 
-/* Processes at most `frames` frames of what was received. Returns 1 when there may be more to do
- * now, 0 when not. */
-int mcp_process(struct mcp *mcp, unsigned frames);
+/* Processes at most `frames` frames of what was received, and writes due notifications. */
+void mcp_process(struct mcp *mcp, unsigned frames);
+
+/* Would mcp_process() get on now? */
+bool mcp_wants_turn(const struct mcp *mcp);
 
 /* What is to be sent, borrowed until the next call on this object; and that `length` of it was. */
 const char *mcp_output(const struct mcp *mcp, size_t *ret_length);
@@ -82,6 +86,8 @@ void mcp_output_sent(struct mcp *mcp, size_t length);
 
 /* After what is in mcp_output() the connection is of no more use. */
 bool mcp_is_closing(const struct mcp *mcp);
+
+void *mcp_userdata(const struct mcp *mcp);
 
 /* No call under way, no subscription, nothing half received or unsent. */
 bool mcp_is_idle(const struct mcp *mcp);

@@ -101,7 +101,7 @@ static void method_tools_list(struct mcp *mcp, const struct request *request)
 	struct reply reply;
 
 	if ((cursor && !json_is_string(cursor)) ||
-	    mcp->backend->list_tools(mcp->userdata, json_string_value(cursor), &page) < 0)
+	    mcp->backend->list_tools(mcp->backend->context, json_string_value(cursor), &page) < 0)
 		return refuse_cursor(mcp, request);
 	reply = reply_begin(mcp, request->id, request->revision, CACHE_PUBLIC, LISTS_TTL);
 	reply_member(&reply, "tools", NULL);
@@ -227,7 +227,7 @@ static void method_resources_read(struct mcp *mcp, const struct request *request
 
 	if (!uri)
 		return missing_param(mcp, request, "uri", "the URI of a resource");
-	r = mcp->backend->read_resource(mcp->userdata, uri, &content, &error);
+	r = mcp->backend->read_resource(mcp->backend->context, uri, &content, &error);
 	if (r == -ENOENT)
 		return resource_not_found(mcp, request, uri, &error);
 	text_buffer_json(&text, content);

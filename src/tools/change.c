@@ -1,0 +1,141 @@
+#include "change.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "dispatch.h"
+
+#define SECONDS_MOST 31536000.0 /* a year */
+
+const struct field change_parameters[] = {
+	{"reason", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1,
+	 .help = "Why; kept with everything that the change makes, and shown by net.explain"},
+	{"goal", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1,
+	 .help = "Id of the goal that the change serves"},
+	{"expires_in", FIELD_INTEGER, .unit = "s", .least = 1, .most = SECONDS_MOST,
+	 .help = "What the change makes is taken away again after this time"},
+	{"confirm_within", FIELD_INTEGER, .unit = "s", .least = 1, .most = 3600,
+	 .help = "Rolled back after this time unless tx.confirm was called"},
+	{"dry_run", FIELD_BOOLEAN, .fallback = "false",
+	 .help = "Check and plan only; nothing changes"},
+	FIELD_END,
+};
+
+static const char *const states[] = {"unchanged", "planned",	 "committed",
+				     "pending",	  "rolled_back", "undone",    NULL};
+
+static const struct field step_members[] = {
+	{"action", FIELD_TEXT, .required = true, .help = "create, update or remove"},
+	{"type", FIELD_TEXT, .required = true, .help = "Type of the resource"},
+	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource"},
+	{"before", FIELD_OBJECT, .nullable = true, .help = "As it was, null for not there"},
+	{"after", FIELD_OBJECT, .nullable = true, .help = "As it becomes, null for gone"},
+	FIELD_END,
+};
+
+static const struct field waiting_members[] = {
+	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource"},
+	{"why", FIELD_TEXT, .required = true, .help = "What hinders it"},
+	FIELD_END,
+};
+
+const struct field change_output[] = {
+	{"state", FIELD_TEXT, .required = true, .values = states,
+	 .help = "unchanged: everything was so already; pending: rolled back at its deadline "
+		 "unless confirmed"},
+	{"transaction", FIELD_INTEGER, .nullable = true,
+	 .help = "Number in history, for tx.confirm and tx.undo; null where nothing was changed"},
+	{"steps", FIELD_OBJECT, .list = true, .required = true, .members = step_members,
+	 .help = "What was or would be done, in this order"},
+	{"waiting", FIELD_OBJECT, .list = true, .members = waiting_members,
+	 .help = "What is wanted but cannot be yet; done as soon as it can"},
+	{"deadline", FIELD_TIME, .help = "Of a pending change"},
+	FIELD_END,
+};
+
+static json_t *time_json(usec_t realtime)
+{
+	char buffer[32];
+
+	return json_string(clock_print_realtime(realtime, buffer, sizeof(buffer)));
+}
+
+json_t *change_answer(const struct outcome *outcome)
+{
+	_cleanup_json_ json_t *answer = json_pack(
+		"{ss so so}", "state", transaction_state_text(outcome->state), "transaction",
+		outcome->transaction ? json_integer((json_int_t)outcome->transaction) : json_null(),
+		"steps", outcome->steps ? json_incref(outcome->steps) : json_array());
+
+	if (!answer)
+		return NULL;
+	if (outcome->waiting && json_array_size(outcome->waiting) > 0 &&
+	    json_put(answer, "waiting", json_incref(outcome->waiting)) < 0)
+		return NULL;
+	if (outcome->state == TRANSACTION_PENDING &&
+	    json_put(answer, "deadline", time_json(outcome->deadline)) < 0)
+		return NULL;
+	return TAKE_PTR(answer);
+}
+
+char *change_summarise(const json_t *result)
+{
+	const char *state = json_member_text(result, "state");
+	size_t steps = json_array_size(json_object_get(result, "steps"));
+	size_t waiting = json_array_size(json_object_get(result, "waiting"));
+	int64_t number = json_member_integer(result, "transaction", 0);
+	char *text, transaction[48] = "", waits[48] = "";
+
+	if (number)
+		snprintf(transaction, sizeof(transaction), ", transaction %" PRId64, number);
+	if (waiting)
+		snprintf(waits, sizeof(waits), ", %zu waiting", waiting);
+	if (strcmp(state, "unchanged") == 0)
+		return strdup(waiting ? "Nothing to do now; what is wanted waits."
+				      : "Nothing to do: everything is so already.");
+	if (asprintf(&text, "%s: %zu step%s%s%s.%s%s", state, steps, steps == 1 ? "" : "s",
+		     transaction, waits,
+		     json_member_text(result, "deadline") ? " Rolled back unless confirmed by " : "",
+		     json_member_text(result, "deadline") ?: "") < 0)
+		return NULL;
+	return text;
+}
+
+void change_provenance(const struct tool_call *call, struct provenance *ret)
+{
+	const json_t *arguments = tool_call_arguments(call);
+
+	*ret = (struct provenance){0};
+	snprintf(ret->owner, sizeof(ret->owner), "uid:%u", tool_call_uid(call));
+	text_copy(ret->reason, sizeof(ret->reason), json_member_text(arguments, "reason"));
+	text_copy(ret->goal, sizeof(ret->goal), json_member_text(arguments, "goal"));
+}
+
+int change_run(struct tool_call *call, const struct tool *tool, bool dry_run, json_t **ret,
+	       struct error *error)
+{
+	const json_t *arguments = tool_call_arguments(call);
+	int64_t expires_in = json_member_integer(arguments, "expires_in", 0);
+	int64_t confirm_within = json_member_integer(arguments, "confirm_within", 0);
+	_cleanup_proposal_ struct proposal proposal;
+	_cleanup_outcome_ struct outcome outcome = {0};
+	int r;
+
+	proposal_init(&proposal, tool->name);
+	change_provenance(call, &proposal.provenance);
+	proposal.administrator = tool_call_role(call) == ROLE_ADMIN;
+	proposal.durable = true;
+	proposal.confirm_within = (usec_t)confirm_within * USEC_PER_SEC;
+	if (expires_in > 0)
+		proposal.expires = clock_realtime_usec() + (usec_t)expires_in * USEC_PER_SEC;
+	r = tool->propose(call, &proposal, error);
+	if (r < 0)
+		return r;
+	dry_run = dry_run || json_member_true(arguments, "dry_run");
+	r = transaction_run(tool_call_core(call), &proposal, dry_run, &outcome, error);
+	if (r < 0)
+		return r;
+	tool_call_note_transaction(call, outcome.transaction);
+	*ret = change_answer(&outcome);
+	return *ret ? 0 : error_set(error, ERROR_OUT_OF_MEMORY, NULL, "Memory is exhausted");
+}
