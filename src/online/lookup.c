@@ -58,15 +58,14 @@ struct lookup_request lookup_request_default(const char *name, uint16_t type)
 		.recursion = true,
 	};
 
-	/* A name that was cut has no end: request_check() sees that. */
-	strncpy(request.name, name, sizeof(request.name));
+	/* An empty name is none, and lookup_start() says so. */
+	if (!text_copy(request.name, sizeof(request.name), name))
+		request.name[0] = '\0';
 	return request;
 }
 
 static int request_check(const struct lookup_request *request, struct error *error)
 {
-	if (!memchr(request->name, '\0', sizeof(request->name)))
-		return error_set(error, ERROR_NAME_INVALID, "name", "the name is too long");
 	if (request->servers_count == 0)
 		return error_set(error, ERROR_PARAMETER_MISSING, "server",
 				 "there is no name server to ask");
@@ -449,7 +448,7 @@ static int build_query(struct lookup *lookup, struct error *error)
 				 strerror(errno));
 	lookup->query_size = dns_query_build(&query, lookup->query);
 	if (lookup->query_size < 0)
-		return error_set(error, ERROR_NAME_INVALID, "name", "%s is not a domain name",
+		return error_set(error, ERROR_NAME_INVALID, "name", "\"%s\" is not a domain name",
 				 lookup->request.name);
 	return 0;
 }

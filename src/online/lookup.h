@@ -56,8 +56,8 @@ struct lookup;
 typedef void (*lookup_done_t)(int r, const struct lookup_result *result, const struct error *error,
 			      void *userdata);
 
-/* A request for `name` and `type` with all defaults and no servers yet. A name that is too long is
- * cut, and then refused by lookup_start(). */
+/* A request for `name` and `type` with all defaults and no servers yet. A name that does not fit is
+ * left out, and lookup_start() refuses the empty one. */
 struct lookup_request lookup_request_default(const char *name, uint16_t type);
 
 /* Sends the first query and returns; `done` is called later, never from within. 0, or a negative

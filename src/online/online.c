@@ -105,22 +105,22 @@ static void describe(const struct online_service *service, char *buffer, size_t 
 		snprintf(buffer, size, "the gateway %s does not answer", gateway);
 		break;
 	case REASON_BEYOND_GATEWAY:
-		snprintf(buffer, size, "the gateway %s answers, but %s does not (%s)", gateway,
+		snprintf(buffer, size, "the gateway %s answers, but %s does not (%.60s)", gateway,
 			 target, service->words[VERIFIER_PING]);
 		break;
 	case REASON_TARGET_SILENT:
-		snprintf(buffer, size, "%s does not answer (%s)", target,
+		snprintf(buffer, size, "%s does not answer (%.60s)", target,
 			 service->words[VERIFIER_PING]);
 		break;
 	case REASON_ECHO_ONLY_BAD:
-		snprintf(buffer, size, "names resolve, but %s does not answer (%s)", target,
+		snprintf(buffer, size, "names resolve, but %s does not answer (%.60s)", target,
 			 service->words[VERIFIER_PING]);
 		break;
 	case REASON_NO_SERVERS:
 		snprintf(buffer, size, "%s answers, but no name server is known", target);
 		break;
 	case REASON_LOOKUP_BAD:
-		snprintf(buffer, size, "%s answers, but names do not resolve: %s", target,
+		snprintf(buffer, size, "%s answers, but names do not resolve: %.90s", target,
 			 lookup_words);
 		break;
 	case REASON_NONE:

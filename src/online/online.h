@@ -23,7 +23,7 @@ struct online_report {
 	usec_t ping_time, lookup_time; /* how long it took */
 	usec_t since;		       /* realtime of the last change of state */
 	usec_t first_online;	       /* boottime when it was first ONLINE_YES, 0 for not yet */
-	char detail[160];	       /* what is wrong, one sentence, or "" */
+	char detail[224];	       /* what is wrong, one sentence, or "" */
 };
 
 struct online_service;

@@ -10,9 +10,10 @@
 
 #include "base/base.h"
 
-#define VERIFIER_GRACE (5 * USEC_PER_SEC)    /* without a route, before "offline" is said */
-#define VERIFIER_GAP   (100 * USEC_PER_MSEC) /* at least, between verifications that changes start \
-					      */
+#define VERIFIER_GRACE (5 * USEC_PER_SEC) /* without a route, before "offline" is said */
+#define VERIFIER_GAP                                                                               \
+	(100 * USEC_PER_MSEC) /* at least, between verifications that changes start                \
+			       */
 #define VERIFIER_RETRY	   (200 * USEC_PER_MSEC) /* doubled each time it was not online */
 #define VERIFIER_RETRY_MAX (30 * USEC_PER_SEC)
 #define VERIFIER_PERIOD	   (60 * USEC_PER_SEC) /* while online */

@@ -5,13 +5,15 @@
 
 #include "common.h"
 #include "text_buffer.h"
+#include "tools_probe.h"
 
 #define TOOLS_PER_PAGE 50
 #define CURSOR_MAX     32
 
 const struct tool_set *const all_tools[] = {
 	&status_tools,	   &interface_tools, &configure_tools,	 &route_tools, &route_change_tools,
-	&neighbour_tools,  &explain_tools,   &transaction_tools, &event_tools, NULL,
+	&neighbour_tools,  &explain_tools,   &transaction_tools, &ping_tools,  &lookup_tools,
+	&connection_tools, &bandwidth_tools, &event_tools,	 NULL,
 };
 
 struct page {
