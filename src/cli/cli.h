@@ -49,6 +49,7 @@ int command_watch(struct cli *cli, int count, char **words);
 int command_events(struct cli *cli, int count, char **words);
 int command_call(struct cli *cli, int count, char **words);
 int command_plan(struct cli *cli, int count, char **words);
+int command_audit(struct cli *cli, int count, char **words);
 int command_tools(struct cli *cli, int count, char **words);
 int command_help(struct cli *cli, int count, char **words);
 int command_version(struct cli *cli, int count, char **words);

@@ -7,32 +7,33 @@
 
 #define DEFAULT_TIMEOUT (120 * USEC_PER_SEC)
 
+/* clang-format off */
 const struct command commands[] = {
-	{"status",							 command_status,
-	 .help = "What the network is: links, uplink, DNS, online or not"},
-	{"watch", command_watch, .help = "The status, live; or one event a line"},
-	{"events",							  command_events, .arguments = "[COUNT]", .help = "What happened last"},
-	{"call",		 command_call, .arguments = "TOOL [KEY=VALUE | KEY:=JSON]...",
-	 .help = "Call a tool by its name"},
-	{"plan",							 command_plan, .arguments = "TOOL [ARGUMENT]...",
-	 .help = "What a tool would change, without changing it"},
-	{"confirm",					  .tool = "tx.confirm", .arguments = "NUMBER",
-	 .help = "Make a change stay that awaits confirmation"},
-	{"undo",								.tool = "tx.undo", .arguments = "NUMBER", .help = "Take a change back"},
-	{"history",				    .tool = "tx.history", .help = "The changes, newest first"},
-	{"explain",				.tool = "net.explain", .arguments = "THING",
-	 .help = "Why something is as it is"},
-	{"tools",							   command_tools, .arguments = "[WORD]...", .help = "List the daemon's tools"},
-	{"mcp",			       command_mcp, .help = "Speak MCP on stdin and stdout, for an agent",
+	/* name, function or (of an alias) tool, arguments, help */
+	{"status", command_status, NULL, NULL,
+	 "What the network is: links, uplink, DNS, online or not"},
+	{"watch", command_watch, NULL, NULL, "The status, live; or one event a line"},
+	{"events", command_events, NULL, "[COUNT]", "What happened last"},
+	{"call", command_call, NULL, "TOOL [KEY=VALUE | KEY:=JSON]...", "Call a tool by its name"},
+	{"plan", command_plan, NULL, "TOOL [ARGUMENT]...",
+	 "What a tool would change, without changing it"},
+	{"confirm", NULL, "tx.confirm", "NUMBER", "Make a change stay that awaits confirmation"},
+	{"undo", NULL, "tx.undo", "NUMBER", "Take a change back"},
+	{"history", NULL, "tx.history", NULL, "The changes, newest first"},
+	{"explain", NULL, "net.explain", "THING", "Why something is as it is"},
+	{"tools", command_tools, NULL, "[WORD]...", "List the daemon's tools"},
+	{"audit", command_audit, NULL, "verify [--state DIR]",
+	 "Check that the record of calls is whole"},
+	{"mcp", command_mcp, NULL, NULL, "Speak MCP on stdin and stdout, for an agent",
 	 .own_options = true},
-	{"completion",								command_completion, .arguments = "bash | zsh | fish",
-	 .help = "Print the completion script of a shell"},
-	{"complete",   command_complete, .own_options = true},
-	{"help",		 command_help, .arguments = "[COMMAND | TOOL]",
-	 .help = "Help on a command or a tool"},
-	{"version",							   command_version, .help = "The versions of this program and of the daemon"},
-	{.name = NULL					  },
+	{"completion", command_completion, NULL, "bash | zsh | fish",
+	 "Print the completion script of a shell"},
+	{"complete", command_complete, .own_options = true},
+	{"help", command_help, NULL, "[COMMAND | TOOL]", "Help on a command or a tool"},
+	{"version", command_version, NULL, NULL, "The versions of this program and of the daemon"},
+	{.name = NULL},
 };
+/* clang-format on */
 
 const struct command *command_find(const char *name)
 {

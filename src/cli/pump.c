@@ -13,8 +13,8 @@
 #include "cli.h"
 
 #define PUMP_BUFFER ((size_t)64 << 10)
-/* After the end of stdin the daemon answers what was asked and closes; a silence of this length says
- * that it does not. */
+/* After the end of stdin the daemon answers what was asked and closes; a silence of this length
+ * says that it does not. */
 #define PUMP_LINGER_MSEC 30000
 
 struct pipe {

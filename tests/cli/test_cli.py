@@ -357,6 +357,17 @@ def test_large_answer(daemon: FakeDaemon, cli: Cli) -> None:
     assert len(cli("net", "interfaces", "--json").json["text"]) == 5_000_000
 
 
+# ---- audit ----
+
+
+def test_audit_needs_a_command_and_a_record(cli: Cli, tmp_path: Path) -> None:
+    for words in (["audit"], ["audit", "burn"], ["audit", "verify", "x"]):
+        answer = cli(*words)
+        assert answer.status == 2 and "audit verify [--state DIR]" in answer.err
+    answer = cli("audit", "verify", "--state", str(tmp_path))
+    assert (answer.status, answer.out) == (1, "") and answer.err.startswith("aiosnet: ")
+
+
 # ---- watch ----
 
 
