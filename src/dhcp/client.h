@@ -90,13 +90,15 @@ void dhcp_client_resume(struct dhcp_client *client, usec_t now, const struct dhc
 void dhcp_client_stop(struct dhcp_client *client, usec_t now, bool release);
 
 /* Asks whether the lease still holds on this network, while it stays in use (after the cable was
- * out, RFC 2131 section 3.7). In other states than those with a lease: nothing. */
+ * out, RFC 2131 section 3.7). Refused, it is lost and a new one sought; where nobody answers in
+ * about 7 s, it stays in use and a new one is sought beside it, which then takes its place. In
+ * other states than those with a lease: nothing. */
 void dhcp_client_confirm(struct dhcp_client *client, usec_t now);
 /* The address is somebody else's: the server is told, and after a pause a new one sought. */
 void dhcp_client_decline(struct dhcp_client *client, usec_t now);
 
 /* A payload from UDP port 67. 0; 1 when it is not for this client or came too late; -EBADMSG when
- * it is malformed or makes no sense. */
+ * it is malformed or makes no sense; -ENOMEM, after which the question is asked again. */
 int dhcp_client_receive(struct dhcp_client *client, usec_t now, const void *payload, size_t size);
 /* The time has come that dhcp_client_deadline() named; USEC_INFINITY for none. */
 void dhcp_client_timeout(struct dhcp_client *client, usec_t now);

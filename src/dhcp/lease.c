@@ -124,5 +124,5 @@ bool lease_same(const struct dhcp_lease *a, const struct dhcp_lease *b)
 	       addresses_same(a->ntp, a->ntp_count, b->ntp, b->ntp_count) && routes_same(a, b) &&
 	       search_same(a, b) && strcmp(a->domain, b->domain) == 0 &&
 	       strcmp(a->hostname, b->hostname) == 0 && strcmp(a->portal, b->portal) == 0 &&
-	       a->mtu == b->mtu && a->ipv6_only == b->ipv6_only;
+	       a->mtu == b->mtu;
 }

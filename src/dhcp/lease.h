@@ -40,9 +40,8 @@ struct dhcp_lease {
 	char domain[LEASE_NAME_MAX];
 	char search[LEASE_SEARCH_MAX][LEASE_NAME_MAX];
 	char hostname[64];
-	char portal[256];   /* URI of the captive portal's API (RFC 8910), "" for none */
-	uint32_t mtu;	    /* bytes, 0 for none */
-	uint32_t ipv6_only; /* seconds to do without IPv4 (RFC 8925), 0 for not offered */
+	char portal[256]; /* URI of the captive portal's API (RFC 8910), "" for none */
+	uint32_t mtu;	  /* bytes, 0 for none */
 };
 
 /* The numbers of the options that a lease is made of, for the parameter request list (option 55).

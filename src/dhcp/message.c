@@ -7,6 +7,8 @@
 #define SNAME_SIZE	  64
 #define FILE_SIZE	  128
 
+#define FLAG_BROADCAST 0x8000
+
 #define OVERLOAD_FILE  1
 #define OVERLOAD_SNAME 2
 
@@ -124,7 +126,8 @@ int dhcp_message_u32(const struct dhcp_message *message, uint8_t option, uint32_
 
 	if (length < 0)
 		return length;
-	if (length != 4)
+	/* RFC 3396 makes one value of repeated options. */
+	if (length == 0 || length % 4)
 		return -EBADMSG;
 	*ret = cursor_u32(&cursor);
 	return 0;
@@ -141,7 +144,8 @@ int dhcp_message_address(const struct dhcp_message *message, uint8_t option, str
 }
 
 void dhcp_message_begin(struct writer *writer, uint32_t transaction, uint16_t seconds,
-			struct in_addr client, const struct hardware_address *hardware)
+			bool broadcast, struct in_addr client,
+			const struct hardware_address *hardware)
 {
 	writer_u8(writer, OPERATION_REQUEST);
 	writer_u8(writer, HARDWARE_ETHERNET);
@@ -149,7 +153,7 @@ void dhcp_message_begin(struct writer *writer, uint32_t transaction, uint16_t se
 	writer_u8(writer, 0);
 	writer_u32(writer, transaction);
 	writer_u16(writer, seconds);
-	writer_u16(writer, 0);
+	writer_u16(writer, broadcast ? FLAG_BROADCAST : 0);
 	writer_put(writer, &client, 4);
 	writer_fill(writer, 0, 12);
 	writer_put(writer, hardware->bytes, 6);

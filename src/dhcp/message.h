@@ -78,14 +78,16 @@ int dhcp_message_parse(const void *payload, size_t size, struct dhcp_message *re
 /* Gathers all pieces of an option into `buffer` (DHCP_OPTION_MAX bytes). Its length, or -ENOENT. */
 int dhcp_message_option(const struct dhcp_message *message, uint8_t option, uint8_t *buffer);
 
-/* The same for options of exactly one address, or one number of 32 bits; -EBADMSG for other
- * lengths. */
+/* The same for options of one address, or one number of 32 bits; -EBADMSG for other lengths. Of
+ * several that a server has sent the first counts. */
 int dhcp_message_address(const struct dhcp_message *message, uint8_t option, struct in_addr *ret);
 int dhcp_message_u32(const struct dhcp_message *message, uint8_t option, uint32_t *ret);
 
-/* Begins a request in `writer`: the header up to the magic cookie. */
+/* Begins a request in `writer`: the header up to the magic cookie. `broadcast` asks for answers by
+ * broadcast. */
 void dhcp_message_begin(struct writer *writer, uint32_t transaction, uint16_t seconds,
-			struct in_addr client, const struct hardware_address *hardware);
+			bool broadcast, struct in_addr client,
+			const struct hardware_address *hardware);
 /* Appends an option; a value of more than 255 bytes is split (RFC 3396). */
 void dhcp_message_put(struct writer *writer, uint8_t option, const void *value, size_t length);
 /* Ends the options and pads the payload to DHCP_PAYLOAD_MIN. */

@@ -134,15 +134,6 @@ static int read_broadcast(struct cursor value, struct dhcp_lease *lease)
 	return 0;
 }
 
-static int read_ipv6_only(struct cursor value, struct dhcp_lease *lease)
-{
-	if (value.size != 4)
-		return -EBADMSG;
-	/* MIN_V6ONLY_WAIT, RFC 8925 section 3.4 */
-	lease->ipv6_only = MAX(cursor_u32(&value), 300u);
-	return 0;
-}
-
 bool lease_portal_is_valid(const char *uri)
 {
 	for (const char *c = uri; *c; c++)
@@ -268,7 +259,8 @@ static int read_search(struct cursor value, struct dhcp_lease *lease)
  * leaves out is what comes last. */
 static const struct {
 	uint8_t option;
-	int (*read)(struct cursor value, struct dhcp_lease *lease); /* NULL: read by hand */
+	int (*read)(struct cursor value,
+		    struct dhcp_lease *lease); /* NULL: lease.c and client.c read it */
 } table[] = {
 	{DHCP_OPTION_SUBNET_MASK,		  NULL	      },
  /* Must be asked for before the router option (RFC 3442). */
@@ -286,7 +278,7 @@ static const struct {
 	{DHCP_OPTION_NTP,			  read_ntp	  },
 	{DHCP_OPTION_CAPTIVE_PORTAL,	     read_portal	},
 	{DHCP_OPTION_HOSTNAME,		       read_hostname },
-	{DHCP_OPTION_IPV6_ONLY,			read_ipv6_only},
+	{DHCP_OPTION_IPV6_ONLY,			NULL	    },
 };
 
 size_t lease_parameters(bool ipv6_only, uint8_t *buffer, size_t size)

@@ -73,7 +73,7 @@ static inline void reply_begin(struct script *script, const struct dhcp_packet *
 	assert_int_equal(dhcp_message_parse(request->payload, request->size, &asked), 0);
 	memcpy(mac.bytes, test_mac, 6);
 	script->writer = WRITER(script->reply, sizeof(script->reply));
-	dhcp_message_begin(&script->writer, asked.transaction, 0, none, &mac);
+	dhcp_message_begin(&script->writer, asked.transaction, 0, false, none, &mac);
 	script->reply[0] = 2;
 	memcpy(script->reply + 16, &address, 4);
 	dhcp_message_put(&script->writer, DHCP_OPTION_TYPE, &type, 1);
