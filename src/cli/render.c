@@ -15,12 +15,14 @@
 static const struct {
 	const char *list, *columns;
 } table_columns[] = {
-	{"interfaces",   "name,kind,state,mtu,mac,addresses,method,uplink"	},
-	{"routes",	   "destination,gateway,link,metric,table,origin,owner"},
-	{"neighbors",    "address,mac,link,state"			      },
-	{"transactions", "number,time,state,tool,owner,reason"		      },
-	{"events",	   "sequence,time,kind,message"			       },
-	{"steps",	  "action,resource"				   },
+	{"interfaces",   "name,kind,state,mtu,mac,addresses,method,uplink"			},
+	{"routes",	   "destination,gateway,link,metric,table,origin,owner"		       },
+	{"neighbors",    "address,mac,link,state"					       },
+	{"transactions", "number,time,state,tool,owner,reason"				      },
+	{"connections",
+	 "protocol,state,local_address,local_port,remote_address,remote_port,process,pid,rtt_ms"},
+	{"events",	   "sequence,time,kind,message"					       },
+	{"steps",	  "action,resource"						      },
 };
 
 static const char *columns_of(const char *list)
