@@ -12,7 +12,7 @@ struct online_service {
 	void *servers_userdata;
 	struct verifier verifier;
 	struct online_report report;
-	usec_t created;	    /* boottime */
+	usec_t started;	    /* boottime, of the daemon */
 	usec_t state_since; /* boottime of the last change of state */
 	bool routes_changed;
 	struct ping *ping, *gateway_ping;
@@ -137,7 +137,7 @@ static json_t *report_data(const struct online_service *service, usec_t now, use
 	int r;
 
 	r = json_put(data, "state", json_string(online_state_text(report->state)));
-	r |= json_put(data, "after_ms", json_real((double)(now - service->created) / 1000));
+	r |= json_put(data, "after_ms", json_real((double)(now - service->started) / 1000));
 	r |= json_put(data, "lasted_ms", json_real((double)lasted / 1000));
 	if (report->ping_ok)
 		r |= json_put(data, "ping_ms", json_real((double)report->ping_time / 1000));
@@ -156,7 +156,7 @@ static void publish_online(struct online_service *service, json_t *data, bool fi
 
 	if (first)
 		snprintf(opening, sizeof(opening), "online after %.1f ms",
-			 (double)(report->first_online - service->created) / 1000);
+			 (double)(report->first_online - service->started) / 1000);
 	else
 		snprintf(opening, sizeof(opening), "online again after %.1f s",
 			 (double)lasted / USEC_PER_SEC);
@@ -458,8 +458,9 @@ int online_service_new(struct online_service **ret, struct core *core,
 	service->config = *config;
 	service->servers = servers;
 	service->servers_userdata = userdata;
-	service->created = service->state_since = clock_boottime_usec();
-	verifier_init(&service->verifier, service->created);
+	service->state_since = clock_boottime_usec();
+	service->started = config->started ?: service->state_since;
+	verifier_init(&service->verifier, service->state_since);
 	r = service_listen(service);
 	if (r < 0)
 		return r;

@@ -15,6 +15,7 @@
 struct online_config {
 	struct ip_address ping_target; /* 1.1.1.1 */
 	char lookup_name[256];	       /* api.anthropic.com */
+	usec_t started;		       /* boottime of the daemon's start; 0: now */
 };
 
 struct online_report {

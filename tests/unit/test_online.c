@@ -1,3 +1,6 @@
+#include <arpa/inet.h>
+#include <pthread.h>
+
 #include "online/online.h"
 #include "test_online_network.h"
 
@@ -232,8 +235,207 @@ static void test_change_while_verifying(void **state)
 			 BEGIN | CANCEL(VERIFIER_GATEWAY));
 }
 
+/* ---- the service, on a core of its own ---- */
+
+static struct test_network network;
+
+/* Answers every question with one address, until the test ends. */
+static void *serve_names(void *userdata)
+{
+	struct sockaddr_in name = {.sin_family = AF_INET, .sin_port = htons(53)};
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	name.sin_addr.s_addr = inet_addr("127.0.0.1");
+	if (bind(fd, (struct sockaddr *)&name, sizeof(name)) < 0)
+		abort();
+	pthread_barrier_wait(userdata);
+	for (;;) {
+		static const uint8_t answer[] = {0xc0, 12, 0, 1, 0,   1, 0, 0,
+						 0,    9,  0, 4, 192, 0, 2, 1};
+		struct sockaddr_in from;
+		socklen_t length = sizeof(from);
+		uint8_t message[512 + sizeof(answer)];
+		ssize_t n = recvfrom(fd, message, 512, 0, (struct sockaddr *)&from, &length);
+
+		if (n < 12 + 11)
+			continue;
+		n -= 11; /* the OPT record at its end */
+		message[2] |= 0x80;
+		message[7] = 1;
+		message[11] = 0;
+		memcpy(message + n, answer, sizeof(answer));
+		(void)!sendto(fd, message, (size_t)n + sizeof(answer), 0, (struct sockaddr *)&from,
+			      length);
+	}
+	return NULL;
+}
+
+struct host {
+	char directory[64];
+	sd_event *event;
+	struct core *core;
+	struct online_service *online;
+	struct ip_address server;
+};
+
+static unsigned host_servers(void *userdata, struct ip_address *ret, unsigned max)
+{
+	const struct host *host = userdata;
+
+	if (!ip_address_is_set(&host->server))
+		return 0;
+	ret[0] = host->server;
+	return 1;
+}
+
+static int host_open(void **state)
+{
+	struct host *host = calloc(1, sizeof(*host));
+	struct core_config config = {.state_directory = host->directory};
+	struct online_config online = {.ping_target = test_address("1.1.1.1"),
+				       .lookup_name = "api.anthropic.com"};
+
+	strcpy(host->directory, "/tmp/aiosnet-test-XXXXXX");
+	assert_non_null(mkdtemp(host->directory));
+	host->server = test_address("127.0.0.1");
+	assert_int_equal(sd_event_new(&host->event), 0);
+	assert_int_equal(core_new(&host->core, host->event, &config, NULL), 0);
+	assert_int_equal(core_start(host->core, NULL), 0);
+	assert_int_equal(online_service_new(&host->online, host->core, &online, host_servers, host),
+			 0);
+	*state = host;
+	return 0;
+}
+
+static int host_close(void **state)
+{
+	static const char *const files[] = {"aiosnet.db", "aiosnet.db-wal", "aiosnet.db-shm"};
+	struct host *host = *state;
+	char path[128];
+
+	online_service_free(host->online);
+	core_free(host->core);
+	sd_event_unref(host->event);
+	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", host->directory, files[i]);
+		unlink(path);
+	}
+	rmdir(host->directory);
+	free(host);
+	return 0;
+}
+
+static void wait_for(struct host *host, enum online_state state)
+{
+	usec_t end = clock_boottime_usec() + 10 * USEC_PER_SEC;
+
+	while (online_service_report(host->online)->state != state && clock_boottime_usec() < end)
+		assert_true(sd_event_run(host->event, 100 * USEC_PER_MSEC) >= 0);
+	assert_int_equal(online_service_report(host->online)->state, state);
+}
+
+/* The last event that tells of the state: its sentence. */
+static const char *last_sentence(const struct host *host, const char *kind)
+{
+	const struct event_record *event = NULL, *found = NULL;
+
+	while ((event = core_event_after(host->core, event ? event->sequence : 0)))
+		if (strncmp(event->kind, "online.", 7) == 0)
+			found = event;
+	assert_non_null(found);
+	assert_string_equal(found->kind, kind);
+	return found->message;
+}
+
+static void test_service_online_and_back(void **state)
+{
+	struct host *host = *state;
+	const struct online_report *report = online_service_report(host->online);
+
+	wait_for(host, ONLINE_YES);
+	assert_true(report->ping_ok && report->lookup_ok && report->first_online > 0);
+	assert_non_null(strstr(last_sentence(host, "online.yes"), "online after "));
+	assert_string_equal(report->detail, "");
+
+	test_run("ip route del default");
+	wait_for(host, ONLINE_NO);
+	assert_string_equal(last_sentence(host, "online.no"), "offline: there is no default route");
+	test_run("ip route add default via 10.9.0.2");
+	wait_for(host, ONLINE_YES);
+	assert_non_null(strstr(last_sentence(host, "online.yes"), "online again after "));
+}
+
+static void test_service_starts_with_the_route(void **state)
+{
+	struct host *host = *state;
+	usec_t start;
+
+	wait_for(host, ONLINE_YES);
+	test_run("ip route del default");
+	wait_for(host, ONLINE_NO);
+	usleep(150000);
+	test_run("ip route add default via 10.9.0.2");
+	start = clock_boottime_usec();
+	wait_for(host, ONLINE_YES);
+	/* Far less than the back-off of 200 ms: the route itself started it. */
+	assert_true(clock_boottime_usec() - start < 100 * USEC_PER_MSEC);
+}
+
+static void test_service_resolver(void **state)
+{
+	struct host *host = *state;
+
+	host->server = test_address("127.0.0.9");
+	wait_for(host, ONLINE_PARTIAL);
+	assert_non_null(strstr(last_sentence(host, "online.partial"), "names do not resolve"));
+	host->server = (struct ip_address){0};
+	core_publish(host->core, "test.changed", NULL, "the resolver is gone");
+	assert_true(sd_event_run(host->event, 0) >= 0);
+	usleep(20000);
+	for (int i = 0; i < 20; i++)
+		assert_true(sd_event_run(host->event, 20 * USEC_PER_MSEC) >= 0);
+	assert_non_null(strstr(online_service_report(host->online)->detail, "no name server"));
+	host->server = test_address("127.0.0.1");
+	core_publish(host->core, "test.changed", NULL, "the resolver is back");
+	wait_for(host, ONLINE_YES);
+}
+
+static void test_service_dead_gateway(void **state)
+{
+	struct host *host = *state;
+
+	/* An address that nobody has. */
+	test_run("ip route replace default via 10.9.0.77");
+	host->server = test_address("127.0.0.9");
+	wait_for(host, ONLINE_NO);
+	assert_string_equal(last_sentence(host, "online.no"),
+			    "offline: the gateway 10.9.0.77 does not answer");
+	test_run("ip route replace default via 10.9.0.2");
+	test_enter(network.far);
+	test_run("ip address del 1.1.1.1/32 dev lo; ip route add prohibit 1.1.1.1");
+	test_enter(network.near);
+	for (int i = 0; i < 100; i++) {
+		assert_true(sd_event_run(host->event, 50 * USEC_PER_MSEC) >= 0);
+		if (strstr(online_service_report(host->online)->detail, "prohibited"))
+			break;
+	}
+	assert_string_equal(online_service_report(host->online)->detail,
+			    "the gateway 10.9.0.2 answers, but 1.1.1.1 does not (10.9.0.2 says: "
+			    "administratively prohibited)");
+}
+
+static void test_service_freed_while_it_asks(void **state)
+{
+	struct host *host = *state;
+
+	/* Only the first step of the loop: the probes are under way when the host is closed. */
+	assert_true(sd_event_run(host->event, 0) >= 0);
+}
+
 int main(void)
 {
+	pthread_barrier_t ready;
+	pthread_t thread;
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_starts_with_the_route),
 		cmocka_unit_test(test_resolver_after_route),
@@ -246,7 +448,19 @@ int main(void)
 		cmocka_unit_test(test_flapping_is_bounded),
 		cmocka_unit_test(test_old_news_is_not_told),
 		cmocka_unit_test(test_change_while_verifying),
+		cmocka_unit_test_setup_teardown(test_service_online_and_back, host_open,
+						host_close),
+		cmocka_unit_test_setup_teardown(test_service_starts_with_the_route, host_open,
+						host_close),
+		cmocka_unit_test_setup_teardown(test_service_resolver, host_open, host_close),
+		cmocka_unit_test_setup_teardown(test_service_freed_while_it_asks, host_open,
+						host_close),
+		cmocka_unit_test_setup_teardown(test_service_dead_gateway, host_open, host_close),
 	};
 
+	network = test_network_new();
+	pthread_barrier_init(&ready, NULL, 2);
+	pthread_create(&thread, NULL, serve_names, &ready);
+	pthread_barrier_wait(&ready);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
