@@ -164,16 +164,17 @@ void dhcp_message_begin(struct writer *writer, uint32_t transaction, uint16_t se
 void dhcp_message_put(struct writer *writer, uint8_t option, const void *value, size_t length)
 {
 	const uint8_t *bytes = value;
+	size_t at = 0;
 
 	do {
-		size_t piece = MIN(length, 255u);
+		size_t piece = MIN(length - at, 255u);
 
 		writer_u8(writer, option);
 		writer_u8(writer, (uint8_t)piece);
-		writer_put(writer, bytes, piece);
-		bytes += piece;
-		length -= piece;
-	} while (length > 0);
+		if (piece)
+			writer_put(writer, bytes + at, piece);
+		at += piece;
+	} while (at < length);
 }
 
 void dhcp_message_end(struct writer *writer)
