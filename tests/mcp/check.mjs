@@ -1,0 +1,98 @@
+// Third-party MCP clients against a running daemon: lists the tools, calls them, checks every
+// schema and every result with Ajv in strict mode, follows a resource. Usage:
+//
+//     node check.mjs AIOSNET SOCKET
+//
+// AIOSNET is the command line program, whose `mcp` pumps between stdio and the socket.
+import Ajv2020 from "ajv/dist/2020.js";
+import addFormats from "ajv-formats";
+import assert from "node:assert/strict";
+
+const [program, socket] = process.argv.slice(2);
+const server = { command: program, args: ["--socket", socket, "mcp"] };
+
+// What is called with each client; a call marked so must fail as a tool, not as a protocol.
+const calls = [
+  ["net.status", {}],
+  ["net.interfaces", {}],
+  ["net.interfaces", { link: "no-such-link" }, "link.unknown"],
+  ["net.route_list", { limit: 5 }],
+  ["net.neighbors", {}],
+  ["net.explain", { subject: "lo" }],
+  ["net.explain", { subject: "nothing" }, "resource.unknown"],
+  ["tx.history", { limit: 3, changes: true }],
+  ["events.list", { limit: 3 }],
+  ["net.ping", { host: "127.0.0.1", count: "4" }, "parameter.type"],
+  ["net.route_add", { destination: "198.51.100.1/24", gateway: "192.0.2.1" }, "prefix.host_bits"],
+  ["net.route_add", { destination: "198.51.100.0/24", type: "blackhole", dry_run: true }],
+  ["tx.plan", { tool: "net.route_add", arguments: { destination: "198.51.100.0/24", type: "blackhole" } }],
+  ["tx.undo", { transaction: 999999 }, "tx.unknown"],
+  ["net.route_add", { destination: "198.51.100.0/24", type: "blackhole", reason: "a test" }],
+  ["net.route_del", { destination: "198.51.100.0/24", reason: "a test" }],
+];
+
+function compile(tools) {
+  const ajv = new Ajv2020({ strict: true, strictRequired: false, allErrors: true, allowUnionTypes: true });
+  addFormats(ajv);
+  return new Map(tools.map((tool) => [tool.name, ajv.compile(tool.outputSchema)]));
+}
+
+function checkTools(tools) {
+  assert.ok(tools.length >= 13);
+  const ajv = new Ajv2020({ strict: true, strictRequired: false });
+  addFormats(ajv);
+  for (const tool of tools) {
+    ajv.compile(tool.inputSchema);
+    assert.match(tool.name, /^[a-z0-9_.]{1,128}$/);
+    assert.ok(tool.title && tool.description);
+    for (const hint of ["readOnlyHint", "destructiveHint", "idempotentHint", "openWorldHint"])
+      assert.equal(typeof tool.annotations[hint], "boolean", `${tool.name} ${hint}`);
+    for (const [name, schema] of Object.entries(tool.inputSchema.properties))
+      assert.ok(schema.description, `${tool.name} ${name} has no help`);
+  }
+}
+
+async function checkCalls(client, tools) {
+  const validators = compile(tools);
+  for (const [name, args, code] of calls) {
+    const result = await client.callTool({ name, arguments: args });
+    const validate = validators.get(name);
+    assert.ok(validate(result.structuredContent), `${name}: ${JSON.stringify(validate.errors)}`);
+    assert.ok(result.content[0].text.length > 0);
+    assert.equal(result.isError ?? false, code !== undefined, `${name}: ${result.content[0].text}`);
+    if (code) assert.equal(result.structuredContent.error.code, code, name);
+  }
+  await assert.rejects(client.callTool({ name: "net.pong", arguments: {} }), /net\.pong/);
+}
+
+async function checkResources(client) {
+  const { resources } = await client.listResources();
+  assert.ok(resources.some((resource) => resource.uri === "aiosnet://events"));
+  for (const { uri } of resources) {
+    const { contents } = await client.readResource({ uri });
+    JSON.parse(contents[0].text);
+  }
+  await assert.rejects(client.readResource({ uri: "aiosnet://nothing" }));
+}
+
+async function check(label, client, transport) {
+  await client.connect(transport);
+  const { tools } = await client.listTools();
+  checkTools(tools);
+  await checkCalls(client, tools);
+  await checkResources(client);
+  await client.close();
+  console.log(`${label}: ${tools.length} tools, ${calls.length} calls`);
+}
+
+const info = { name: "aiosnet-test", version: "1" };
+
+const v1 = await import("@modelcontextprotocol/sdk/client/index.js");
+const v1stdio = await import("@modelcontextprotocol/sdk/client/stdio.js");
+await check("sdk 1, handshake", new v1.Client(info), new v1stdio.StdioClientTransport(server));
+
+const v2 = await import("@modelcontextprotocol/client");
+const v2stdio = await import("@modelcontextprotocol/client/stdio");
+for (const mode of ["legacy", "auto"])
+  await check(`sdk 2, ${mode}`, new v2.Client(info, { capabilities: {}, versionNegotiation: { mode } }),
+    new v2stdio.StdioClientTransport(server));
