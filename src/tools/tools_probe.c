@@ -74,6 +74,12 @@ usec_t probe_milliseconds(const struct tool_call *call, const char *name)
 	return (usec_t)json_member_integer(tool_call_arguments(call), name, 0) * USEC_PER_MSEC;
 }
 
+void probe_rename_parameter(struct error *error, const char *name)
+{
+	if (error && strcmp(error->parameter, "name") == 0)
+		(void)text_copy(error->parameter, sizeof(error->parameter), name);
+}
+
 int probe_link(const struct tool_call *call, char ret[IFNAMSIZ], struct error *error)
 {
 	const char *name = json_member_text(tool_call_arguments(call), "link");
@@ -230,8 +236,10 @@ static void on_resolved(int r, const struct lookup_result *result, const struct 
 		r = ping_begin(ping, &error);
 	else if (r == 0)
 		r = resolve_next(ping, &error);
-	if (r < 0)
+	if (r < 0) {
+		probe_rename_parameter(&error, "host");
 		tool_call_fail(ping->call, &error);
+	}
 }
 
 /* Asks for the addresses of the next family. */
@@ -314,6 +322,7 @@ static int call_ping(struct tool_call *call, json_t **ret, struct error *error)
 			    : resolve_begin(ping, error);
 	if (r < 0) {
 		ping_call_stop(ping);
+		probe_rename_parameter(error, "host");
 		return r;
 	}
 	tool_call_set_state(call, ping, ping_call_stop);

@@ -75,12 +75,13 @@ static void on_lookup_done(int r, const struct lookup_result *result, const stru
 			   void *userdata)
 {
 	struct lookup_call *lookup = userdata;
-	struct error memory = {0};
+	struct error failure = *error;
 	json_t *json;
 
 	lookup->lookup = NULL;
 	if (r < 0) {
-		tool_call_fail(lookup->call, error);
+		probe_rename_parameter(&failure, "domain");
+		tool_call_fail(lookup->call, &failure);
 		return;
 	}
 	json = lookup_result_to_json(result);
@@ -88,8 +89,8 @@ static void on_lookup_done(int r, const struct lookup_result *result, const stru
 		tool_call_complete(lookup->call, json);
 		return;
 	}
-	out_of_memory(&memory);
-	tool_call_fail(lookup->call, &memory);
+	out_of_memory(&failure);
+	tool_call_fail(lookup->call, &failure);
 }
 
 static int read_request(const struct tool_call *call, struct lookup_request *ret,
@@ -136,9 +137,7 @@ static int call_lookup(struct tool_call *call, json_t **ret, struct error *error
 			 error);
 	if (r < 0) {
 		lookup_call_stop(lookup);
-		/* The tool's parameter has a name of its own. */
-		if (error && error->code == ERROR_NAME_INVALID)
-			(void)text_copy(error->parameter, sizeof(error->parameter), "domain");
+		probe_rename_parameter(error, "domain");
 		return r;
 	}
 	tool_call_set_state(call, lookup, lookup_call_stop);
