@@ -51,7 +51,8 @@ static void step_answer(struct fuzz *fuzz)
 	memcpy(payload + 4, fuzz->questions[which % QUESTIONS_MAX], 4);
 	cursor_copy(&options, payload + 16, 4);
 	dhcp_message_put(&writer, DHCP_OPTION_TYPE, &type, 1);
-	writer_put(&writer, options.data + options.offset, cursor_left(&options));
+	if (cursor_left(&options))
+		writer_put(&writer, options.data + options.offset, cursor_left(&options));
 	writer_u8(&writer, DHCP_OPTION_END);
 	dhcp_client_receive(fuzz->client, fuzz->now, payload, writer.offset);
 }
