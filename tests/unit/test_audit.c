@@ -3,7 +3,7 @@
 #include <sys/stat.h>
 
 #include "base/base.h"
-#include "tools/audit.h"
+#include "tools/audit_chain.h"
 #include "unit.h"
 
 /* One state directory a test. */
@@ -422,23 +422,61 @@ static void test_key_changed(void **state)
 	assert_true(verify(fixture, &report) < 0);
 }
 
+/* Makes the anchor one of an earlier boot, as after a power cut. */
+static void forget_boot(struct fixture *fixture)
+{
+	struct audit_anchor anchor;
+	struct audit_key key;
+	struct error error;
+	size_t size;
+	char *bytes = read_all(fixture, "anchor", &size);
+
+	assert_int_equal(audit_key_load(fixture->directory, false, &key, &error), 0);
+	assert_int_equal(audit_anchor_parse(bytes, size, &key, &anchor), 0);
+	anchor.boot[0] = anchor.boot[0] == '0' ? '1' : '0';
+	audit_anchor_print(&anchor, &key, bytes);
+	write_all(fixture, "anchor", bytes, size);
+	free(bytes);
+}
+
 /* Another boot may lack what was never flushed, and says how much; what was flushed it may not. */
 static void test_power_cut(void **state)
 {
 	struct fixture *fixture = *state;
 	struct audit_report report;
+	char *text, *anchor;
 	size_t size, anchor_size;
-	char *text;
 
 	append(fixture, 2);
 	assert_int_equal(audit_sync(fixture->audit), 0);
 	append(fixture, 3);
+	anchor = read_all(fixture, "anchor", &anchor_size);
 	text = read_all(fixture, FIRST, &size);
-	(void)anchor_size;
-	/* In the same boot the cut is damage, whatever was flushed. */
-	write_all(fixture, FIRST, text, (size_t)(line_at(text, 3) - text));
+	close_audit(fixture);
+	write_all(fixture, "anchor", anchor, anchor_size);
+
+	/* Two of three unflushed lines are gone, and a third is torn. */
+	write_all(fixture, FIRST, text, (size_t)(line_at(text, 4) - text) + 30);
 	assert_true(verify(fixture, &report) < 0);
+	forget_boot(fixture);
+	assert_int_equal(verify(fixture, &report), 0);
+	assert_int_equal(report.lost, 2);
+	assert_true(report.torn);
+
+	/* A flushed one gone is damage in any boot. */
+	write_all(fixture, FIRST, text, (size_t)(line_at(text, 2) - text));
+	assert_true(verify(fixture, &report) < 0);
+
+	/* The next start says what is missing, and goes on. */
+	write_all(fixture, FIRST, text, (size_t)(line_at(text, 4) - text) + 30);
+	assert_int_equal(open_with(fixture, &(struct audit_config){0}), 0);
+	assert_int_equal(fixture->how, AUDIT_RECOVERED);
+	assert_non_null(strstr(fixture->note, "took 2 lines"));
+	append(fixture, 1);
+	assert_int_equal(verify(fixture, &report), 0);
+	assert_int_equal(report.lost, 0);
 	free(text);
+	free(anchor);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)

@@ -123,8 +123,10 @@ static void test_defaults(void **state)
 	assert_null(json_object_get(arguments, "method"));
 	json_decref(validated);
 	json_decref(arguments);
-	assert_true(fields_validate(&tables, json_array(), &validated, &error) < 0);
+	arguments = json_array();
+	assert_true(fields_validate(&tables, arguments, &validated, &error) < 0);
 	assert_string_equal(error.parameter, "arguments");
+	json_decref(arguments);
 }
 
 static void test_schema(void **state)
