@@ -150,8 +150,9 @@ static int position_after_file(const struct audit *audit, unsigned file, struct 
 	size_t wanted = (size_t)MIN(size, (off_t)AUDIT_RECORD_MAX);
 	const char *chain;
 
-	if (size <= (off_t)AUDIT_TAIL_BYTES || pread(fd, tail, wanted, size - (off_t)wanted) !=
-						       (ssize_t)wanted || tail[wanted - 1] != '\n')
+	if (size <= (off_t)AUDIT_TAIL_BYTES ||
+	    pread(fd, tail, wanted, size - (off_t)wanted) != (ssize_t)wanted ||
+	    tail[wanted - 1] != '\n')
 		return -EBADMSG;
 	tail[wanted - 1] = '\0';
 	line = strrchr(tail, '\n');
@@ -350,8 +351,8 @@ static int set_aside(struct opening *opening, const char *why, struct error *err
 	if (audit->fd >= 0)
 		close(TAKE_FD(audit->fd));
 	opening->how = AUDIT_SET_ASIDE;
-	snprintf(opening->note, 256, "The audit record does not verify (%s); it was kept as %s", why,
-		 strrchr(to, '/') + 1);
+	snprintf(opening->note, 256, "The audit record does not verify (%s); it was kept as %s",
+		 why, strrchr(to, '/') + 1);
 	r = open_anchor(audit, error);
 	return r < 0 ? r : create(opening, error);
 }

@@ -5,15 +5,15 @@
  * DIRECTORY/audit.key, 32 random bytes readable by the daemon's user alone.
  *
  * Chain. The last member of each line is "chain": BLAKE2b-256, keyed with audit.key, over the chain
- * value before it and the exact bytes of the line up to that member. So any byte that is changed, any
- * line that is removed, inserted or moved breaks the chain from there on; and nobody without the key
- * can write a line that fits.
+ * value before it and the exact bytes of the line up to that member. So any byte that is changed,
+ * any line that is removed, inserted or moved breaks the chain from there on; and nobody without
+ * the key can write a line that fits.
  *
- * Anchor. One sector that says where the chain begins (rotation drops the oldest files) and where it
- * ends, under a MAC of the same key. It is written after each line, so that a cut tail shows:
+ * Anchor. One sector that says where the chain begins (rotation drops the oldest files) and where
+ * it ends, under a MAC of the same key. It is written after each line, so that a cut tail shows:
  *  - The chain must reach the anchor's end. Beyond it there may be what was written between a line
- *    and its anchor when the daemon was killed: one line at most in the same boot, of which the last
- *    one may be torn. The next start takes such a line in and cuts a torn one off.
+ *    and its anchor when the daemon was killed: one line at most in the same boot, of which the
+ * last one may be torn. The next start takes such a line in and cuts a torn one off.
  *  - Lines are flushed to the disk with audit_sync(): after each change, and after each
  *    AUDIT_UNSYNCED_MAX lines. A power cut may take what came later, and it takes the boot id with
  *    it: so in another boot the chain must reach the anchor's flushed end, and what is missing from
@@ -73,8 +73,8 @@ int audit_open(struct audit **ret, const struct audit_config *config, enum audit
 void audit_close(struct audit *audit);
 DEFINE_CLEANUP(struct audit *, audit_cleanup, audit_close)
 
-/* Makes sure that the disk has room for the lines of one change, so that a change is never made that
- * cannot be recorded. */
+/* Makes sure that the disk has room for the lines of one change, so that a change is never made
+ * that cannot be recorded. */
 int audit_reserve(struct audit *audit, struct error *error);
 
 /* Appends a line: one write() and one of the anchor. On failure nothing of it remains. */

@@ -93,8 +93,7 @@ static const char *position_print(const struct audit_position *position,
 	return buffer;
 }
 
-static void sign(const char *text, const struct audit_key *key,
-		 char ret[AUDIT_CHAIN_BYTES * 2 + 1])
+static void sign(const char *text, const struct audit_key *key, char ret[AUDIT_CHAIN_BYTES * 2 + 1])
 {
 	static const uint8_t separate[AUDIT_CHAIN_BYTES] = "anchor";
 	uint8_t mac[AUDIT_CHAIN_BYTES];

@@ -44,8 +44,7 @@ int audit_anchor_parse(const char *bytes, size_t length, const struct audit_key 
 /* The chain value of a line: `text` is the line up to its last member. */
 void audit_chain_next(const struct audit_key *key, const uint8_t previous[AUDIT_CHAIN_BYTES],
 		      const char *text, size_t length, uint8_t ret[AUDIT_CHAIN_BYTES]);
-void audit_chain_print(const uint8_t chain[AUDIT_CHAIN_BYTES],
-		       char ret[AUDIT_CHAIN_BYTES * 2 + 1]);
+void audit_chain_print(const uint8_t chain[AUDIT_CHAIN_BYTES], char ret[AUDIT_CHAIN_BYTES * 2 + 1]);
 
 /* The end of each line: ,"chain":"HEX"} and the newline. */
 #define AUDIT_CHAIN_MEMBER ",\"chain\":\""

@@ -21,8 +21,8 @@ struct verification {
 static int broken(const struct verification *v, const char *what, struct error *error)
 {
 	error_set(error, ERROR_AUDIT_BROKEN, NULL, "%s", what);
-	error_hint(error, "file %08u.jsonl, after line %" PRIu64 " of the record",
-		   v->position.file, v->position.sequence);
+	error_hint(error, "file %08u.jsonl, after line %" PRIu64 " of the record", v->position.file,
+		   v->position.sequence);
 	return -EBADMSG;
 }
 
@@ -89,8 +89,8 @@ static int verify_lines(struct verification *v, const char *bytes, size_t size, 
 static int verify_file(struct verification *v, unsigned file, struct error *error)
 {
 	char path[AUDIT_PATH_MAX];
-	_cleanup_(cleanup_close) int fd = open(audit_file_path(v->directory, file, path),
-					       O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	_cleanup_(cleanup_close) int fd =
+		open(audit_file_path(v->directory, file, path), O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct stat status;
 	void *bytes;
 	int r;

@@ -148,27 +148,27 @@ static const struct {
 	uint8_t protocol;
 	const char *name, *maker;
 } route_protocols[] = {
-	{RTPROT_UNSPEC, "unspec", "somebody who did not say"},
-	{RTPROT_REDIRECT, "redirect", "the kernel, told by an ICMP redirect"},
-	{RTPROT_KERNEL, "kernel", "the kernel, because of an address"},
-	{RTPROT_BOOT, "boot", "the ip command without a protocol: a person or a script"},
-	{RTPROT_STATIC, "static", "an administrator, or a network manager's configuration"},
-	{RTPROT_GATED, "gated", "GateD"},
-	{RTPROT_RA, "ra", "a router's advertisement"},
-	{RTPROT_ZEBRA, "zebra", "FRRouting"},
-	{RTPROT_BIRD, "bird", "BIRD"},
-	{RTPROT_XORP, "xorp", "XORP"},
-	{RTPROT_DHCP, "dhcp", "a DHCP client of another program"},
-	{RTPROT_MROUTED, "mrouted", "a multicast routing daemon"},
-	{RTPROT_KEEPALIVED, "keepalived", "keepalived"},
-	{RTPROT_BABEL, "babel", "babeld"},
-	{RTPROT_OPENR, "openr", "Open/R"},
-	{RTPROT_BGP, "bgp", "BGP (FRRouting)"},
-	{RTPROT_ISIS, "isis", "IS-IS (FRRouting)"},
-	{RTPROT_OSPF, "ospf", "OSPF (FRRouting)"},
-	{RTPROT_RIP, "rip", "RIP (FRRouting)"},
-	{RTPROT_EIGRP, "eigrp", "EIGRP (FRRouting)"},
-	{AIOSNET_PROTOCOL, "aiosnet", "aiosnet"},
+	{RTPROT_UNSPEC,	"unspec",	  "somebody who did not say"				    },
+	{RTPROT_REDIRECT,	  "redirect",   "the kernel, told by an ICMP redirect"		    },
+	{RTPROT_KERNEL,	"kernel",	  "the kernel, because of an address"			     },
+	{RTPROT_BOOT,	      "boot",	      "the ip command without a protocol: a person or a script"},
+	{RTPROT_STATIC,	"static",	  "an administrator, or a network manager's configuration" },
+	{RTPROT_GATED,      "gated",	"GateD"						  },
+	{RTPROT_RA,	    "ra",	  "a router's advertisement"				    },
+	{RTPROT_ZEBRA,      "zebra",	"FRRouting"					      },
+	{RTPROT_BIRD,	      "bird",	      "BIRD"						   },
+	{RTPROT_XORP,	      "xorp",	      "XORP"						   },
+	{RTPROT_DHCP,	      "dhcp",	      "a DHCP client of another program"			},
+	{RTPROT_MROUTED,	 "mrouted",    "a multicast routing daemon"				},
+	{RTPROT_KEEPALIVED, "keepalived", "keepalived"					      },
+	{RTPROT_BABEL,      "babel",	"babeld"						 },
+	{RTPROT_OPENR,      "openr",	"Open/R"						 },
+	{RTPROT_BGP,	     "bgp",	    "BGP (FRRouting)"					     },
+	{RTPROT_ISIS,	      "isis",	      "IS-IS (FRRouting)"					 },
+	{RTPROT_OSPF,	      "ospf",	      "OSPF (FRRouting)"					},
+	{RTPROT_RIP,	     "rip",	    "RIP (FRRouting)"					     },
+	{RTPROT_EIGRP,      "eigrp",	"EIGRP (FRRouting)"					   },
+	{AIOSNET_PROTOCOL,  "aiosnet",    "aiosnet"						},
 };
 
 const char *route_protocol_text(uint8_t protocol)
@@ -190,10 +190,14 @@ const char *route_protocol_maker(uint8_t protocol)
 const char *route_kind_text(uint8_t type)
 {
 	static const char *const texts[] = {
-		[RTN_UNICAST] = "unicast",	 [RTN_LOCAL] = "local",
-		[RTN_BROADCAST] = "broadcast",	 [RTN_ANYCAST] = "anycast",
-		[RTN_MULTICAST] = "multicast",	 [RTN_BLACKHOLE] = "blackhole",
-		[RTN_UNREACHABLE] = "unreachable", [RTN_PROHIBIT] = "prohibit",
+		[RTN_UNICAST] = "unicast",
+		[RTN_LOCAL] = "local",
+		[RTN_BROADCAST] = "broadcast",
+		[RTN_ANYCAST] = "anycast",
+		[RTN_MULTICAST] = "multicast",
+		[RTN_BLACKHOLE] = "blackhole",
+		[RTN_UNREACHABLE] = "unreachable",
+		[RTN_PROHIBIT] = "prohibit",
 		[RTN_THROW] = "throw",
 	};
 

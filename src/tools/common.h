@@ -13,16 +13,19 @@
 
 /* The parameters limit and offset of every listing; and what says how much there is. */
 #define LISTING_PARAMETERS(default_limit)                                                          \
-	{"limit", FIELD_INTEGER, .least = 1, .most = PROPERTY_COUNT_MOST,                          \
-	 .fallback = default_limit, .help = "How many are listed at most"},                        \
+	{"limit",                                                                                  \
+	 FIELD_INTEGER,                                                                            \
+	 .least = 1,                                                                               \
+	 .most = PROPERTY_COUNT_MOST,                                                              \
+	 .fallback = default_limit,                                                                \
+	 .help = "How many are listed at most"},                                                   \
 	{                                                                                          \
 		"offset", FIELD_INTEGER, .least = 0, .most = 4294967295.0, .fallback = "0",        \
-			.help = "How many are passed over before"                                  \
+					 .help = "How many are passed over before"                 \
 	}
 #define LISTING_TOTAL                                                                              \
 	{                                                                                          \
-		"total", FIELD_INTEGER, .required = true,                                          \
-			.help = "How many match, listed or not"                                    \
+		"total", FIELD_INTEGER, .required = true, .help = "How many match, listed or not"  \
 	}
 
 #define LINK_HELP "Name of the interface"
@@ -39,8 +42,7 @@ void listing_add(struct listing *listing, const void *item);
 
 /* The part that limit and offset of the arguments choose, each made by `make`, as
  * {member: [...], "total": N}. Takes what `make` gives. */
-int listing_to_json(const struct listing *listing, const struct tool_call *call,
-		    const char *member,
+int listing_to_json(const struct listing *listing, const struct tool_call *call, const char *member,
 		    json_t *(*make)(const struct tool_call *call, const void *item), json_t **ret,
 		    struct error *error);
 

@@ -1,14 +1,15 @@
 /*
  * How a tool is described: one table, from which everything that is told about it follows.
  *
- * The JSON Schemas, the validation with its messages, the command line's options, the documentation,
- * the needed role, the time limit and the audit all read `struct tool`. Nothing about a tool is
- * written twice.
+ * The JSON Schemas, the validation with its messages, the command line's options, the
+ *documentation, the needed role, the time limit and the audit all read `struct tool`. Nothing about
+ *a tool is written twice.
  *
  * How to write a tool
  *
  * A file `tools_SUBJECT.c` holds the parameter tables, the functions and, at its end, one
- * `const struct tool_set SUBJECT_tools`, which table.c names. A table of fields ends with FIELD_END.
+ * `const struct tool_set SUBJECT_tools`, which table.c names. A table of fields ends with
+ *FIELD_END.
  *
  *	static const struct field ping_parameters[] = {
  *		{"host", FIELD_TEXT, .required = true, .most = 253, .help = "Name or address"},
@@ -17,12 +18,14 @@
  *		FIELD_END,
  *	};
  *
- * A *reading* tool has `call` (so have tx.confirm and tx.undo, which act on transactions as such). When it runs, the arguments have been validated and the defaults
+ * A *reading* tool has `call` (so have tx.confirm and tx.undo, which act on transactions as such).
+ *When it runs, the arguments have been validated and the defaults
  * (`fallback`) are filled in, so that json_member_text() and its like on tool_call_arguments() find
  * what the table promises; an argument that is optional and has no default may be absent.
  *
  *   - It finishes at once: sets `*ret` to a new object that matches its output table, returns 0.
- *   - It fails: returns a negative errno with `error` filled (error_set()). The caller gets isError.
+ *   - It fails: returns a negative errno with `error` filled (error_set()). The caller gets
+ *isError.
  *   - It finishes later: starts its work, gives its state to tool_call_set_state() and returns
  *     TOOL_LATER. When the work is done it calls tool_call_complete() or tool_call_fail(), once;
  *     the state is released (`stop`) inside that call, so return right after it. When the client
@@ -30,9 +33,9 @@
  *     is gone, and neither complete nor fail may be called.
  *
  * A *changing* tool has `propose` instead: a function from arguments to a proposal, and no more. It
- * may read observed state and intent, but changes nothing. Dry run, guard rails, transaction, expiry,
- * confirmation, undo and the answer (TOOL_CHANGE_OUTPUT) are common code; so are the parameters
- * reason, goal, expires_in, confirm_within and dry_run, and `output` stays NULL.
+ * may read observed state and intent, but changes nothing. Dry run, guard rails, transaction,
+ *expiry, confirmation, undo and the answer (TOOL_CHANGE_OUTPUT) are common code; so are the
+ *parameters reason, goal, expires_in, confirm_within and dry_run, and `output` stays NULL.
  */
 #pragma once
 
@@ -65,15 +68,18 @@ struct field {
 	bool nullable; /* output only: may be null */
 	bool secret;   /* never written to the audit record */
 	const char *unit;
-	double least, most;	  /* both 0: no limits. Of texts the length; checked per item */
-	unsigned items_most;	  /* of a list; 0: 256 for input, no limit for output */
-	const char *fallback;	  /* the default, as JSON text: "4", "\"auto\"", "true" */
+	double least, most;	   /* both 0: no limits. Of texts the length; checked per item */
+	unsigned items_most;	   /* of a list; 0: 256 for input, no limit for output */
+	const char *fallback;	   /* the default, as JSON text: "4", "\"auto\"", "true" */
 	const char *const *values; /* the allowed texts, ended by NULL */
 	const struct field *members;
 	const char *help; /* one sentence without a full stop */
 };
 
-#define FIELD_END {.name = NULL}
+#define FIELD_END                                                                                  \
+	{                                                                                          \
+		.name = NULL                                                                       \
+	}
 
 enum tool_role { ROLE_OBSERVER, ROLE_AGENT, ROLE_ADMIN, _TOOL_ROLE_MAX };
 enum tool_risk { RISK_NONE, RISK_LOW, RISK_MEDIUM, RISK_HIGH, _TOOL_RISK_MAX };
@@ -91,13 +97,13 @@ enum tool_hint {
 #define TOOL_LATER 1
 
 struct tool {
-	const char *name;	 /* "net.ping": [a-z0-9_.] */
-	const char *title;	 /* a few words */
-	const char *description; /* what it does, when to use it, what it does not do */
-	const struct field *parameters; /* NULL for none */
-	const struct field *output;	/* of reading tools */
+	const char *name;		 /* "net.ping": [a-z0-9_.] */
+	const char *title;		 /* a few words */
+	const char *description;	 /* what it does, when to use it, what it does not do */
+	const struct field *parameters;	 /* NULL for none */
+	const struct field *output;	 /* of reading tools */
 	const struct field *more_output; /* goes on where `output` ends; NULL for none */
-	unsigned hints;			/* enum tool_hint */
+	unsigned hints;			 /* enum tool_hint */
 	enum tool_risk risk;
 	enum tool_role role; /* the least role that may call it */
 	unsigned time_limit; /* milliseconds, enforced; at least 1 */
@@ -117,8 +123,8 @@ struct tool_set {
 	size_t count;
 };
 
-/* The rooms that tools read. A member is NULL where the daemon runs without that room: then the tool
- * says less, or fails with kernel.unsupported. All are borrowed. */
+/* The rooms that tools read. A member is NULL where the daemon runs without that room: then the
+ * tool says less, or fails with kernel.unsupported. All are borrowed. */
 struct link_manager;
 struct dhcp_service;
 struct dns_service;
@@ -152,5 +158,4 @@ void tool_call_fail(struct tool_call *call, const struct error *error);
 
 /* Tells the client how far it is, where the client asked for that; `progress` only grows. `total` 0
  * for unknown; `message` may be NULL. */
-void tool_call_progress(struct tool_call *call, double progress, double total,
-			const char *message);
+void tool_call_progress(struct tool_call *call, double progress, double total, const char *message);

@@ -35,8 +35,8 @@ struct tool_call {
 	char client_name[64];
 	uint64_t number;
 	usec_t started;
-	json_t *given;	     /* arguments as they came, NULL for none */
-	json_t *arguments;   /* validated */
+	json_t *given;	   /* arguments as they came, NULL for none */
+	json_t *arguments; /* validated */
 	uint64_t transaction;
 	void *state;
 	void (*stop)(void *state);
@@ -491,8 +491,8 @@ static int call_run(struct tool_call *call, struct error *error)
 }
 
 int dispatcher_call(struct dispatcher *dispatcher, const struct caller *caller,
-		    const struct dispatch_client *client, const char *name,
-		    const json_t *arguments, struct tool_call **ret, struct error *error)
+		    const struct dispatch_client *client, const char *name, const json_t *arguments,
+		    struct tool_call **ret, struct error *error)
 {
 	const struct tool *tool = dispatcher_tool(dispatcher, name, error);
 	struct error failed = {0};

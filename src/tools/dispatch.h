@@ -53,8 +53,8 @@ const struct tool *dispatcher_tool(const struct dispatcher *dispatcher, const ch
  * `error` filled when there is no such tool: then nothing was called.
  */
 int dispatcher_call(struct dispatcher *dispatcher, const struct caller *caller,
-		    const struct dispatch_client *client, const char *name,
-		    const json_t *arguments, struct tool_call **ret, struct error *error);
+		    const struct dispatch_client *client, const char *name, const json_t *arguments,
+		    struct tool_call **ret, struct error *error);
 
 /* Stops a call; it is recorded, and not answered. */
 void dispatcher_cancel(struct tool_call *call);

@@ -19,7 +19,8 @@ static int fail(struct error *error, const char *path, const char *what, int err
 /* 0 when nobody listens at the address. */
 static int check_abandoned(const struct sockaddr_un *address, struct error *error)
 {
-	_cleanup_(cleanup_close) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	_cleanup_(cleanup_close) int fd =
+		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat status;
 
 	if (lstat(address->sun_path, &status) < 0)
@@ -29,7 +30,8 @@ static int check_abandoned(const struct sockaddr_un *address, struct error *erro
 	if (fd < 0)
 		return fail(error, address->sun_path, "open a socket for", errno);
 	/* A full backlog (EAGAIN) is a living daemon too. */
-	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 || errno == EAGAIN) {
+	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
+	    errno == EAGAIN) {
 		error_set(error, ERROR_DAEMON_RUNNING, "socket", "A daemon answers at %s",
 			  address->sun_path);
 		error_hint(error, "give another socket and state directory to run a second one");

@@ -109,7 +109,8 @@ void mcp_call_progress(struct mcp_call *call, double progress, double total, con
 		return;
 	call->progress = progress;
 	params = json_pack("{sO sf so* ss*}", "progressToken", call->progress_token, "progress",
-			   progress, "total", total > 0 ? json_real(total) : NULL, "message", message);
+			   progress, "total", total > 0 ? json_real(total) : NULL, "message",
+			   message);
 	text_buffer_put(&mcp->output,
 			"{\"jsonrpc\":\"2.0\",\"method\":\"notifications/progress\",\"params\":");
 	text_buffer_json(&mcp->output, params);
@@ -245,8 +246,7 @@ static void process_batch(struct mcp *mcp, json_t *batch)
 
 	if (json_array_size(batch) == 0 || json_array_size(batch) > BATCH_MAX)
 		return refuse_message(mcp, NULL, "A batch holds 1 to 64 messages");
-	json_array_foreach(batch, i, message)
-	{
+	json_array_foreach (batch, i, message) {
 		process_message(mcp, message);
 	}
 }

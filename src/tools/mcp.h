@@ -1,13 +1,14 @@
 /*
  * The Model Context Protocol on one connection: bytes in, frames out.
  *
- * Newline-delimited JSON-RPC 2.0 in both eras at once: the handshake revisions 2025-11-25, 2025-06-18
- * and 2025-03-26, and the stateless 2026-07-28, which a request chooses by its `_meta`. A pure
- * object: it has no socket and no clock; calls go to a backend and come back by mcp_call_finish().
+ * Newline-delimited JSON-RPC 2.0 in both eras at once: the handshake revisions 2025-11-25,
+ * 2025-06-18 and 2025-03-26, and the stateless 2026-07-28, which a request chooses by its `_meta`.
+ * A pure object: it has no socket and no clock; calls go to a backend and come back by
+ * mcp_call_finish().
  *
  * Bounds. A frame is at most MCP_FRAME_MAX bytes: beyond, the peer is told so and mcp_is_closing()
- * becomes true. While more than MCP_OUTPUT_HIGH bytes wait to be sent, no further frame is processed
- * and no notification is made (they say "changed", so that one says as much as many).
+ * becomes true. While more than MCP_OUTPUT_HIGH bytes wait to be sent, no further frame is
+ * processed and no notification is made (they say "changed", so that one says as much as many).
  */
 #pragma once
 
@@ -47,8 +48,8 @@ struct mcp_backend {
 	/* The page behind `cursor` (NULL: the first); -EINVAL when there is no such cursor. */
 	int (*list_tools)(void *context, const char *cursor, struct mcp_page *ret);
 	/*
-	 * Begins a call; `arguments` (may be NULL or of any type) is borrowed. Returns 0: the call will
-	 * end, or has ended, by mcp_call_finish(). Or a negative errno with `error` filled: it
+	 * Begins a call; `arguments` (may be NULL or of any type) is borrowed. Returns 0: the call
+	 * will end, or has ended, by mcp_call_finish(). Or a negative errno with `error` filled: it
 	 * never began.
 	 */
 	int (*call)(void *userdata, struct mcp_call *call, const char *tool,
@@ -111,6 +112,6 @@ void *mcp_call_work(const struct mcp_call *call);
 /* Answers; the call is gone afterwards. */
 void mcp_call_finish(struct mcp_call *call, const struct mcp_result *result);
 
-/* Tells how far it is, where the client asked for that. `total` 0: unknown; `message` may be NULL. */
-void mcp_call_progress(struct mcp_call *call, double progress, double total,
-		       const char *message);
+/* Tells how far it is, where the client asked for that. `total` 0: unknown; `message` may be NULL.
+ */
+void mcp_call_progress(struct mcp_call *call, double progress, double total, const char *message);

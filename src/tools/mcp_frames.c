@@ -4,7 +4,8 @@
 #include "mcp_internal.h"
 
 #define SERVER_INFO                                                                                \
-	"{\"name\":\"aiosnet\",\"title\":\"aiosnet network stack\",\"version\":\"" AIOSNET_VERSION "\"}"
+	"{\"name\":\"aiosnet\",\"title\":\"aiosnet network stack\",\"version\":\"" AIOSNET_VERSION \
+	"\"}"
 
 const char mcp_server_info[] = SERVER_INFO;
 

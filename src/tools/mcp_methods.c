@@ -124,9 +124,8 @@ static struct mcp_call *call_new(struct mcp *mcp, const struct request *request)
 	*call = (struct mcp_call){
 		.mcp = mcp,
 		.id = json_incref(request->id),
-		.progress_token = json_is_string(token) || json_is_integer(token)
-					  ? json_incref(token)
-					  : NULL,
+		.progress_token =
+			json_is_string(token) || json_is_integer(token) ? json_incref(token) : NULL,
 		.progress = -1,
 		.revision = request->revision,
 		.next = mcp->calls,
@@ -171,10 +170,10 @@ static void write_resources(struct reply *reply, const struct mcp_resource *reso
 {
 	text_buffer_put(reply->out, "[");
 	for (size_t i = 0; i < count; i++) {
-		_cleanup_json_ json_t *object = json_pack(
-			"{ss ss ss ss ss}", key, resources[i].uri, "name", resources[i].name, "title",
-			resources[i].title, "description", resources[i].description, "mimeType",
-			"application/json");
+		_cleanup_json_ json_t *object =
+			json_pack("{ss ss ss ss ss}", key, resources[i].uri, "name",
+				  resources[i].name, "title", resources[i].title, "description",
+				  resources[i].description, "mimeType", "application/json");
 
 		text_buffer_put(reply->out, i ? "," : "");
 		text_buffer_json(reply->out, object);
@@ -316,8 +315,7 @@ static void method_listen(struct mcp *mcp, const struct request *request)
 	if (!subscription)
 		return mcp_write_error(mcp, request->id, JSONRPC_INTERNAL_ERROR,
 				       "Too many subscriptions on this connection", NULL, NULL);
-	json_array_foreach(uris, i, uri)
-	{
+	json_array_foreach (uris, i, uri) {
 		subscription->resources |= resource_bit(mcp, json_string_value(uri));
 	}
 	subscription->id = json_incref(request->id);
@@ -336,17 +334,17 @@ static const struct {
 	unsigned when;
 	void (*run)(struct mcp *mcp, const struct request *request);
 } methods[] = {
-	{"initialize", ALWAYS, method_initialize},
-	{"ping", ALWAYS, method_ping},
-	{"server/discover", STATELESS, method_discover},
-	{"tools/list", SESSION | STATELESS, method_tools_list},
-	{"tools/call", SESSION | STATELESS, method_tools_call},
-	{"resources/list", SESSION | STATELESS, method_resources_list},
+	{"initialize",	       ALWAYS,	       method_initialize	},
+	{"ping",		     ALWAYS,		 method_ping	    },
+	{"server/discover",	    STATELESS,	       method_discover      },
+	{"tools/list",	       SESSION | STATELESS, method_tools_list    },
+	{"tools/call",	       SESSION | STATELESS, method_tools_call    },
+	{"resources/list",	   SESSION | STATELESS, method_resources_list},
 	{"resources/templates/list", SESSION | STATELESS, method_templates_list},
-	{"resources/read", SESSION | STATELESS, method_resources_read},
-	{"resources/subscribe", SESSION, method_subscribe},
-	{"resources/unsubscribe", SESSION, method_unsubscribe},
-	{"subscriptions/listen", STATELESS, method_listen},
+	{"resources/read",	   SESSION | STATELESS, method_resources_read},
+	{"resources/subscribe",	SESSION,		 method_subscribe	 },
+	{"resources/unsubscribe",	  SESSION,		   method_unsubscribe   },
+	{"subscriptions/listen",	 STATELESS,	    method_listen	 },
 };
 
 static void refuse_without_version(struct mcp *mcp, const struct request *request)

@@ -8,8 +8,9 @@
 static const char redacted[] = "[redacted]";
 
 /* A member whose name has one of these in it holds a secret, whatever its table says. */
-static const char *const secret_words[] = {"password", "passwd", "passphrase", "token", "secret",
-					   "key",      "credential", "psk", "authorization"};
+static const char *const secret_words[] = {"password",	 "passwd", "passphrase",
+					   "token",	 "secret", "key",
+					   "credential", "psk",	   "authorization"};
 
 static bool name_is_secret(const char *name)
 {
@@ -37,14 +38,13 @@ static json_t *redact_object(const json_t *object, const struct field_tables *ta
 	const char *name;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, name, value)
-	{
+	json_object_foreach ((json_t *)object, name, value) {
 		const struct field *field = find_field(tables, name);
 		const struct field_tables members = {.own = field ? field->members : NULL};
 		bool secret = name_is_secret(name) || (field && field->secret);
 
-		if (json_put(copy, name,
-			     secret ? json_string(redacted) : redact(value, &members)) < 0)
+		if (json_put(copy, name, secret ? json_string(redacted) : redact(value, &members)) <
+		    0)
 			return NULL;
 	}
 	return TAKE_PTR(copy);
@@ -56,8 +56,7 @@ static json_t *redact_array(const json_t *array, const struct field_tables *tabl
 	json_t *value;
 	size_t i;
 
-	json_array_foreach(array, i, value)
-	{
+	json_array_foreach (array, i, value) {
 		if (json_array_append_new(copy, redact(value, tables)) < 0)
 			return NULL;
 	}
@@ -96,9 +95,8 @@ json_t *record_redact(const struct dispatcher *dispatcher, const struct tool *to
 	return TAKE_PTR(copy);
 }
 
-void record_call(struct audit *audit, const struct dispatcher *dispatcher,
-		 const struct tool *tool, const json_t *given, const struct audit_record *record,
-		 struct error *error)
+void record_call(struct audit *audit, const struct dispatcher *dispatcher, const struct tool *tool,
+		 const json_t *given, const struct audit_record *record, struct error *error)
 {
 	_cleanup_text_buffer_ struct text_buffer input = {0};
 	struct audit_record whole = *record;

@@ -123,8 +123,8 @@ static int connection_turn(struct connection *connection)
 	if (waiting < 0)
 		return waiting;
 	more = mcp_wants_turn(mcp);
-	if (!waiting && (mcp_is_closing(mcp) ||
-			 (connection->input_ended && !more && mcp_calls(mcp) == 0)))
+	if (!waiting &&
+	    (mcp_is_closing(mcp) || (connection->input_ended && !more && mcp_calls(mcp) == 0)))
 		return -EPIPE;
 	r = sd_event_source_set_enabled(connection->again, more ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
 	if (r < 0)
@@ -132,8 +132,8 @@ static int connection_turn(struct connection *connection)
 	(void)mcp_output(mcp, &length);
 	listens = !connection->input_ended && !more && length <= MCP_OUTPUT_HIGH &&
 		  !mcp_is_closing(mcp);
-	return sd_event_source_set_io_events(connection->io, (waiting ? EPOLLOUT : 0) |
-								     (listens ? EPOLLIN : 0));
+	return sd_event_source_set_io_events(connection->io,
+					     (waiting ? EPOLLOUT : 0) | (listens ? EPOLLIN : 0));
 }
 
 static void connection_continue(struct connection *connection)
@@ -190,7 +190,8 @@ static void on_finished(void *userdata, const struct mcp_result *result)
 	struct connection *connection = mcp_userdata(mcp);
 
 	mcp_call_finish(call, result);
-	/* Later answers are sent from a turn of their own, since this may be called from anywhere. */
+	/* Later answers are sent from a turn of their own, since this may be called from anywhere.
+	 */
 	if (!connection->in_turn &&
 	    sd_event_source_set_enabled(connection->again, SD_EVENT_ONESHOT) < 0)
 		log_error("tools: an answer cannot be scheduled");
@@ -441,7 +442,8 @@ static int server_watch(struct server *server)
 
 	if (r >= 0)
 		r = sd_event_add_time_relative(server->event, &server->changes_timer,
-					       CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_changes, server);
+					       CLOCK_MONOTONIC, 0, USEC_PER_MSEC, on_changes,
+					       server);
 	if (r >= 0)
 		r = sd_event_source_set_enabled(server->changes_timer, SD_EVENT_OFF);
 	return r;

@@ -2,12 +2,12 @@
  * The socket, and the connections on it.
  *
  * Connections share one loop, so each is bounded in all it can take: bytes and frames a turn (then
- * the others come), what waits to be sent (then it is not read from), how long it may refuse to read
- * what waits (then it is closed), and how many there are.
+ * the others come), what waits to be sent (then it is not read from), how long it may refuse to
+ * read what waits (then it is closed), and how many there are.
  *
- *  - CONNECTIONS_MAX in all, CONNECTIONS_PER_UID_MAX of one user; root counts only against the first.
- *    A new connection beyond takes the place of the one that has been idle the longest: of the same
- *    user where his own number is exceeded, else of any user who is not an administrator. Idle is
+ *  - CONNECTIONS_MAX in all, CONNECTIONS_PER_UID_MAX of one user; root counts only against the
+ * first. A new connection beyond takes the place of the one that has been idle the longest: of the
+ * same user where his own number is exceeded, else of any user who is not an administrator. Idle is
  *    who has no call under way and no subscription. Where nobody is idle, the newcomer is closed.
  *  - When file descriptors run out, the newcomer is accepted on a spare one and closed at once, so
  *    that the loop does not spin on a connection that cannot be taken.

@@ -77,8 +77,8 @@ static int append_dumped(const char *text, size_t length, void *userdata)
 
 void text_buffer_json(struct text_buffer *buffer, const json_t *value)
 {
-	if (!value || json_dump_callback(value, append_dumped, buffer,
-					 JSON_COMPACT | JSON_ENCODE_ANY) < 0)
+	if (!value ||
+	    json_dump_callback(value, append_dumped, buffer, JSON_COMPACT | JSON_ENCODE_ANY) < 0)
 		buffer->failed = true;
 }
 

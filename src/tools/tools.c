@@ -10,10 +10,10 @@
 enum { RESOURCE_EVENTS, RESOURCE_STATUS, RESOURCE_INTERFACES };
 
 static const struct mcp_resource resources[] = {
-	[RESOURCE_EVENTS] = {"aiosnet://events", "events", "Events",
+	[RESOURCE_EVENTS] = {"aiosnet://events",	 "events",	   "Events",
 			     "The newest events, as events.list gives them"},
-	[RESOURCE_STATUS] = {"aiosnet://status", "status", "Status",
-			     "The network's state, as net.status gives it"},
+	[RESOURCE_STATUS] = {"aiosnet://status",	 "status",	   "Status",
+			     "The network's state, as net.status gives it" },
 	[RESOURCE_INTERFACES] = {"aiosnet://interfaces", "interfaces", "Interfaces",
 				 "The interfaces, as net.interfaces gives them"},
 };
@@ -24,8 +24,10 @@ static const struct mcp_resource templates[] = {
 
 static const char instructions[] =
 	"aiosnet runs this host's network. Look with net.status first. Every tool that changes "
-	"something takes dry_run, and confirm_within, which rolls the change back unless tx.confirm is "
-	"called in time: use it for whatever could cut you off. Give a reason with each change. Ask "
+	"something takes dry_run, and confirm_within, which rolls the change back unless "
+	"tx.confirm is "
+	"called in time: use it for whatever could cut you off. Give a reason with each change. "
+	"Ask "
 	"net.explain why something is as it is; take a change back with tx.undo.";
 
 #define EVENTS_SHOWN	 100
@@ -79,8 +81,8 @@ static int read_resource(void *context, const char *uri, json_t **ret, struct er
 		*ret = interfaces_json(tools->core, &tools->services);
 	else if (strncmp(uri, INTERFACE_PREFIX, prefix) != 0 ||
 		 !observed_link_by_name(core_observed(tools->core), uri + prefix))
-		return error_set(error, ERROR_RESOURCE_UNKNOWN, "uri", "There is no resource %.100s",
-				 uri);
+		return error_set(error, ERROR_RESOURCE_UNKNOWN, "uri",
+				 "There is no resource %.100s", uri);
 	else
 		*ret = read_interface(tools, uri + prefix);
 	return *ret ? 0 : out_of_memory(error);
@@ -197,8 +199,8 @@ static int server_start(struct tools_server *tools, const struct tools_server_co
 }
 
 int tools_server_new(struct tools_server **ret, struct core *core,
-		     const struct tools_server_config *config,
-		     const struct tool_services *services, struct error *error)
+		     const struct tools_server_config *config, const struct tool_services *services,
+		     struct error *error)
 {
 	_cleanup_(tools_server_cleanup) struct tools_server *tools = calloc(1, sizeof(*tools));
 	const struct event_record *event = NULL;

@@ -1,11 +1,11 @@
 /*
  * tools: the face of the daemon.
  *
- * Whoever wants something of it (a person's command line, an agent, a plugin) is a client of one Unix
- * socket that speaks the Model Context Protocol, and everything it can do is a tool described in a
- * table. This room holds the tables, validates what comes in, knows who asks (by the kernel's word,
- * not the caller's) and what his role may do, runs the tools, and writes down each call where it
- * cannot be changed afterwards.
+ * Whoever wants something of it (a person's command line, an agent, a plugin) is a client of one
+ * Unix socket that speaks the Model Context Protocol, and everything it can do is a tool described
+ * in a table. This room holds the tables, validates what comes in, knows who asks (by the kernel's
+ * word, not the caller's) and what his role may do, runs the tools, and writes down each call where
+ * it cannot be changed afterwards.
  *
  *     descriptor.h   how a tool is described, and how to write one
  *     fields.h       tables of fields: JSON Schema and validation
@@ -14,9 +14,9 @@
  *     server.h       the socket and its connections
  *     audit.h        the record of calls, chained and anchored
  *
- * Roles. The kernel tells the peer's uid when it connects: uid 0 is an administrator, the configured
- * users are agents, all others observe. The socket is open to everybody on the host, because reading
- * the network's state needs no privilege on Linux either.
+ * Roles. The kernel tells the peer's uid when it connects: uid 0 is an administrator, the
+ * configured users are agents, all others observe. The socket is open to everybody on the host,
+ * because reading the network's state needs no privilege on Linux either.
  */
 #pragma once
 
