@@ -9,7 +9,8 @@
 
 static const struct field explain_parameters[] = {
 	{"subject", FIELD_TEXT, .required = true, .least = 1, .most = RESOURCE_KEY_MAX + 15,
-	 .help = "An interface, an address, a destination NETWORK/LENGTH or \"default\", or the id of "
+	 .help = "An interface, an address, a destination NETWORK/LENGTH or \"default\", or the id "
+		 "of "
 		 "a resource such as route/254/0.0.0.0/0/100"},
 	FIELD_END,
 };
@@ -115,8 +116,8 @@ static int explain_address(json_t *list, const struct tool_call *call,
 {
 	char text[IP_PREFIX_TEXT_MAX], object[128];
 
-	snprintf(object, sizeof(object), "address %s on %s", ip_prefix_print(&address->prefix, text),
-		 link_name_of(call, address->link));
+	snprintf(object, sizeof(object), "address %s on %s",
+		 ip_prefix_print(&address->prefix, text), link_name_of(call, address->link));
 	return explain(list, call, object, true, resource_of_address(call, address),
 		       address_maker(address->protocol));
 }
@@ -166,7 +167,8 @@ static const struct route *best_route(struct core *core, const struct ip_address
 	const struct route *route = NULL, *best = NULL;
 
 	while ((route = observed_next_route(core_observed(core), route)))
-		if (route->table == RT_TABLE_MAIN && !(route->flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) &&
+		if (route->table == RT_TABLE_MAIN &&
+		    !(route->flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) &&
 		    ip_prefix_contains(&route->destination, address) &&
 		    (!best || route->destination.length > best->destination.length ||
 		     (route->destination.length == best->destination.length &&
@@ -222,7 +224,8 @@ static const char *explain_subject(json_t *list, const struct tool_call *call, c
 	struct ip_prefix prefix = {0};
 
 	if (resource) {
-		*ret_result = explain(list, call, subject, resource->trouble[0] == '\0', resource, "");
+		*ret_result =
+			explain(list, call, subject, resource->trouble[0] == '\0', resource, "");
 		return "resource";
 	}
 	if (link) {
@@ -283,8 +286,10 @@ static const struct tool tools[] = {
 	{
 		.name = "net.explain",
 		.title = "Explain why",
-		.description = "Says of an interface, an address, a route or a resource who wanted it, why, "
-			       "since when, and what it derives from; of what is not ours, who most likely "
+		.description = "Says of an interface, an address, a route or a resource who wanted "
+			       "it, why, "
+			       "since when, and what it derives from; of what is not ours, who "
+			       "most likely "
 			       "made it.",
 		.parameters = explain_parameters,
 		.output = explain_output,

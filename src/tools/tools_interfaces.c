@@ -154,7 +154,8 @@ static int put_mac(json_t *json, const char *key, const struct hardware_address 
 {
 	char text[HARDWARE_ADDRESS_TEXT_MAX];
 
-	return mac->length ? json_put(json, key, json_string(hardware_address_print(mac, text))) : 0;
+	return mac->length ? json_put(json, key, json_string(hardware_address_print(mac, text)))
+			   : 0;
 }
 
 static int put_configuration(json_t *json, struct core *core, const struct tool_services *services,
@@ -251,11 +252,11 @@ static char *summarise(const json_t *result)
 	json_t *interface;
 	char *text;
 
-	json_array_foreach(interfaces, i, interface)
-	{
+	json_array_foreach (interfaces, i, interface) {
 		up += json_member_true(interface, "carrier");
 	}
-	if (asprintf(&text, "%zu interfaces, %zu with carrier", json_array_size(interfaces), up) < 0)
+	if (asprintf(&text, "%zu interfaces, %zu with carrier", json_array_size(interfaces), up) <
+	    0)
 		return NULL;
 	return text;
 }
@@ -264,8 +265,9 @@ static const struct tool tools[] = {
 	{
 		.name = "net.interfaces",
 		.title = "List interfaces",
-		.description = "Lists the network interfaces with kind, carrier, addresses, how each is "
-			       "configured, its DHCP client's state and its counters.",
+		.description =
+			"Lists the network interfaces with kind, carrier, addresses, how each is "
+			"configured, its DHCP client's state and its counters.",
 		.parameters = list_parameters,
 		.output = list_output,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,

@@ -81,7 +81,8 @@ static int find_link_of_gateway(const struct tool_call *call, struct route_spec 
 		}
 	error_set(error, ERROR_GATEWAY_OUTSIDE, "gateway", "No interface has %s in its prefixes",
 		  ip_address_print(&spec->gateway, text));
-	error_hint(error, "give the link, and onlink=true where the gateway is reached on it anyway");
+	error_hint(error,
+		   "give the link, and onlink=true where the gateway is reached on it anyway");
 	return -EINVAL;
 }
 
@@ -123,8 +124,7 @@ static int check_families(const struct route_spec *spec, struct error *error)
 	return 0;
 }
 
-static int propose_route_add(struct tool_call *call, struct proposal *proposal,
-			     struct error *error)
+static int propose_route_add(struct tool_call *call, struct proposal *proposal, struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
 	const char *link = json_member_text(arguments, "link");
@@ -182,8 +182,8 @@ static int route_not_ours(const struct tool_call *call, struct error *error)
 	const struct route *route = NULL;
 	uint32_t table = (uint32_t)json_member_integer(tool_call_arguments(call), "table", 0);
 
-	error_set(error, ERROR_ROUTE_UNKNOWN, "destination",
-		  "Intent has no such route to %s", ip_prefix_print(&destination, text));
+	error_set(error, ERROR_ROUTE_UNKNOWN, "destination", "Intent has no such route to %s",
+		  ip_prefix_print(&destination, text));
 	error_hint(error, "net.route_list shows what there is");
 	while ((route = observed_next_route(observed, route)))
 		if (route->table == table && ip_prefix_equal(&route->destination, &destination)) {
@@ -230,7 +230,8 @@ static const struct tool tools[] = {
 		.title = "Add a route",
 		.description =
 			"Wants a route to be there, now and after a restart. A route of the same "
-			"destination, table and metric is replaced; one that somebody else made is not "
+			"destination, table and metric is replaced; one that somebody else made is "
+			"not "
 			"(route.exists).",
 		.parameters = add_parameters,
 		.hints = HINT_DESTRUCTIVE | HINT_IDEMPOTENT,
@@ -243,9 +244,9 @@ static const struct tool tools[] = {
 	{
 		.name = "net.route_del",
 		.title = "Remove a route",
-		.description =
-			"Wants a route no longer. Only routes of aiosnet's own intent can be removed; "
-			"those that a lease brought go with net.configure.",
+		.description = "Wants a route no longer. Only routes of aiosnet's own intent can "
+			       "be removed; "
+			       "those that a lease brought go with net.configure.",
 		.parameters = delete_parameters,
 		.hints = HINT_DESTRUCTIVE,
 		.risk = RISK_HIGH,

@@ -33,8 +33,8 @@ static json_t *guard_rails_json(struct core *core)
 	const struct guard_rail *guard = NULL;
 
 	while ((guard = core_next_guard_rail(core, guard)))
-		if (json_array_append_new(guards, json_pack("{ss ss}", "name", guard->name, "summary",
-							    guard->summary)) < 0)
+		if (json_array_append_new(guards, json_pack("{ss ss}", "name", guard->name,
+							    "summary", guard->summary)) < 0)
 			return NULL;
 	return TAKE_PTR(guards);
 }
@@ -49,8 +49,10 @@ static int find_changing_tool(const struct tool_call *call, const struct tool **
 		return -ENOENT;
 	if ((*ret)->propose)
 		return 0;
-	error_set(error, ERROR_PARAMETER_RANGE, "tool", "%s changes no intent: there is no plan to "
-							"make", name);
+	error_set(error, ERROR_PARAMETER_RANGE, "tool",
+		  "%s changes no intent: there is no plan to "
+		  "make",
+		  name);
 	error_hint(error, "call it as it is");
 	return -EINVAL;
 }
@@ -83,7 +85,8 @@ static int call_plan(struct tool_call *call, json_t **ret, struct error *error)
 static const struct field confirm_parameters[] = {
 	{"transaction", FIELD_INTEGER, .required = true, .least = 1, .most = 9007199254740992.0,
 	 .help = "Number of the pending transaction"},
-	{"reason", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1, .help = "Why, for the audit record"},
+	{"reason", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1,
+	 .help = "Why, for the audit record"},
 	FIELD_END,
 };
 
@@ -97,7 +100,8 @@ static const struct field undo_parameters[] = {
 	{"transaction", FIELD_INTEGER, .required = true, .least = 1, .most = 9007199254740992.0,
 	 .help = "Number of the transaction that is taken back"},
 	{"reason", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1, .help = "Why"},
-	{"goal", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1, .help = "Id of the goal that it serves"},
+	{"goal", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1,
+	 .help = "Id of the goal that it serves"},
 	{"dry_run", FIELD_BOOLEAN, .fallback = "false", .help = "Plan only; nothing changes"},
 	FIELD_END,
 };
@@ -124,8 +128,8 @@ static int call_undo(struct tool_call *call, json_t **ret, struct error *error)
 
 	change_provenance(call, &provenance);
 	r = transaction_undo(tool_call_core(call),
-			     (uint64_t)json_member_integer(arguments, "transaction", 0), &provenance,
-			     json_member_true(arguments, "dry_run"), &outcome, error);
+			     (uint64_t)json_member_integer(arguments, "transaction", 0),
+			     &provenance, json_member_true(arguments, "dry_run"), &outcome, error);
 	if (r < 0)
 		return r;
 	tool_call_note_transaction(call, outcome.transaction);
@@ -158,7 +162,8 @@ static const struct field transaction_members[] = {
 	{"number", FIELD_INTEGER, .required = true, .help = "Number, for tx.undo"},
 	{"time", FIELD_TIME, .required = true, .help = "When"},
 	{"state", FIELD_TEXT, .required = true, .help = "committed, pending, rolled_back, undone"},
-	{"tool", FIELD_TEXT, .required = true, .help = "What asked: a tool, or a part of the daemon"},
+	{"tool", FIELD_TEXT, .required = true,
+	 .help = "What asked: a tool, or a part of the daemon"},
 	{"owner", FIELD_TEXT, .help = "Who asked"},
 	{"reason", FIELD_TEXT, .help = "Why"},
 	{"goal", FIELD_TEXT, .help = "Goal that it served"},
@@ -208,8 +213,7 @@ json_t *history_json(struct core *core, uint64_t before, unsigned limit, bool ch
 
 	if (transaction_history(core, before, limit, changes, &transactions, error) < 0)
 		return NULL;
-	json_array_foreach(transactions, i, transaction)
-	{
+	json_array_foreach (transactions, i, transaction) {
 		if (tidy_transaction(transaction) < 0) {
 			out_of_memory(error);
 			return NULL;
@@ -221,10 +225,10 @@ json_t *history_json(struct core *core, uint64_t before, unsigned limit, bool ch
 static int call_history(struct tool_call *call, json_t **ret, struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
-	json_t *transactions =
-		history_json(tool_call_core(call), (uint64_t)json_member_integer(arguments, "before", 0),
-			     (unsigned)json_member_integer(arguments, "limit", 20),
-			     json_member_true(arguments, "changes"), error);
+	json_t *transactions = history_json(tool_call_core(call),
+					    (uint64_t)json_member_integer(arguments, "before", 0),
+					    (unsigned)json_member_integer(arguments, "limit", 20),
+					    json_member_true(arguments, "changes"), error);
 
 	if (!transactions)
 		return -EIO;
@@ -247,8 +251,9 @@ static const struct tool tools[] = {
 	{
 		.name = "tx.plan",
 		.title = "Plan a change",
-		.description = "Says what a changing tool would do with these arguments, step by step, "
-			       "and whether the guard rails let it pass. Nothing changes.",
+		.description =
+			"Says what a changing tool would do with these arguments, step by step, "
+			"and whether the guard rails let it pass. Nothing changes.",
 		.parameters = plan_parameters,
 		.output = change_output,
 		.more_output = plan_output,
@@ -275,8 +280,9 @@ static const struct tool tools[] = {
 	{
 		.name = "tx.undo",
 		.title = "Undo a change",
-		.description = "Takes a change back: what it changed becomes what it was before. Refused "
-			       "(tx.not_undoable) when a later change touched the same.",
+		.description =
+			"Takes a change back: what it changed becomes what it was before. Refused "
+			"(tx.not_undoable) when a later change touched the same.",
 		.parameters = undo_parameters,
 		.output = change_output,
 		.hints = HINT_DESTRUCTIVE,

@@ -94,7 +94,8 @@ static void list_names(char *buffer, size_t size,
 /* The value as the message quotes it; `buffer` of 48 bytes. */
 static const char *quote_value(const json_t *value, char *buffer)
 {
-	size_t n = json_dumpb(value, buffer, 44, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
+	size_t n =
+		json_dumpb(value, buffer, 44, JSON_COMPACT | JSON_ENCODE_ANY | JSON_ENSURE_ASCII);
 
 	if (n <= 44)
 		buffer[n] = '\0';
@@ -111,8 +112,8 @@ static int wrong_type(const struct check *check, const struct field *field, cons
 
 	if (!field->secret)
 		quote_value(value, quoted);
-	r = error_set(check->error, ERROR_PARAMETER_TYPE, path, "\"%s\" must be %s%s; it is %s", path,
-		      list ? "a list, each item " : "", field_type_text(field->type), quoted);
+	r = error_set(check->error, ERROR_PARAMETER_TYPE, path, "\"%s\" must be %s%s; it is %s",
+		      path, list ? "a list, each item " : "", field_type_text(field->type), quoted);
 
 	if (list)
 		error_hint(check->error, "put it in brackets: [%s]", quoted);
@@ -166,8 +167,8 @@ static int check_link_name(const struct check *check, const struct field *field,
 		valid = (unsigned char)*c > ' ' && *c != '/' && *c != ':' && *c != 0x7f;
 	if (valid)
 		return 0;
-	error_set(check->error, ERROR_NAME_INVALID, path,
-		  "\"%s\" is not the name of an interface", path);
+	error_set(check->error, ERROR_NAME_INVALID, path, "\"%s\" is not the name of an interface",
+		  path);
 	error_hint(check->error, "1 to 15 bytes without space, slash and colon");
 	return -EINVAL;
 }
@@ -222,8 +223,8 @@ static int check_number(const struct check *check, const struct field *field, co
 	if (field->least == 0 && field->most == 0) {
 		if (field->type == FIELD_NUMBER || check->output || fabs(number) <= INTEGER_MOST)
 			return 0;
-		return error_set(check->error, ERROR_PARAMETER_RANGE, path,
-				 "\"%s\" is beyond 2^53", path);
+		return error_set(check->error, ERROR_PARAMETER_RANGE, path, "\"%s\" is beyond 2^53",
+				 path);
 	}
 	if (number >= field->least && number <= field->most)
 		return 0;
@@ -250,15 +251,15 @@ static const struct {
 		     const json_t *value);
 	bool input;
 } type_checks[_FIELD_TYPE_MAX] = {
-	[FIELD_TEXT] = {check_text},
-	[FIELD_INTEGER] = {check_number},
-	[FIELD_NUMBER] = {check_number},
+	[FIELD_TEXT] = {check_text	  },
+	[FIELD_INTEGER] = {check_number },
+	[FIELD_NUMBER] = {check_number },
 	[FIELD_ADDRESS] = {check_address, true},
-	[FIELD_INTERFACE_ADDRESS] = {check_interface_address, true},
-	[FIELD_PREFIX] = {check_prefix, true},
-	[FIELD_LINK] = {check_link_name, true},
-	[FIELD_MAC] = {check_mac, true},
-	[FIELD_OBJECT] = {check_members},
+	[FIELD_INTERFACE_ADDRESS] = {check_interface_address,	      true},
+	[FIELD_PREFIX] = {check_prefix,true},
+	[FIELD_LINK] = {check_link_name,	 true},
+	[FIELD_MAC] = {check_mac,		  true},
+	[FIELD_OBJECT] = {check_members       },
 };
 
 static bool json_type_fits(const struct field *field, const json_t *value)
@@ -301,8 +302,7 @@ static int check_list(const struct check *check, const struct field *field, cons
 		return error_set(check->error, ERROR_PARAMETER_RANGE, path,
 				 "\"%s\" may have %zu items; it has %zu", path, most,
 				 json_array_size(value));
-	json_array_foreach(value, i, item)
-	{
+	json_array_foreach (value, i, item) {
 		snprintf(item_path, sizeof(item_path), "%.64s[%zu]", path, i);
 		r = check_item(check, field, item_path, item);
 		if (r < 0)
@@ -326,8 +326,7 @@ static int check_names(const struct check *check, const struct field_tables *tab
 	const char *name, *meant;
 	json_t *value;
 
-	json_object_foreach((json_t *)object, name, value)
-	{
+	json_object_foreach ((json_t *)object, name, value) {
 		const struct field *field;
 		size_t i = 0;
 
@@ -366,7 +365,8 @@ static int fill_absent(const struct check *check, const struct field *field, jso
 	if (!field->required)
 		return 0;
 	r = error_set(check->error, ERROR_PARAMETER_MISSING, path, "\"%s\" is required", path);
-	error_hint(check->error, "%s: %s", field_type_text(field->type), field->help ?: field->name);
+	error_hint(check->error, "%s: %s", field_type_text(field->type),
+		   field->help ?: field->name);
 	return r;
 }
 
@@ -390,7 +390,8 @@ static int check_member(const struct check *check, const struct field *field, js
 	}
 	if (!value)
 		return fill_absent(check, field, object, path);
-	if (field->type == FIELD_INTEGER && json_is_real(value) && is_whole(json_real_value(value))) {
+	if (field->type == FIELD_INTEGER && json_is_real(value) &&
+	    is_whole(json_real_value(value))) {
 		/* 4.0 is an integer to JSON Schema, though not to json_integer_value(). */
 		if (json_put(object, field->name,
 			     json_integer((json_int_t)json_real_value(value))) < 0)

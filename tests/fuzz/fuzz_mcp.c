@@ -136,8 +136,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	sd_event *event;
 	size_t length;
 
-	if (!dispatcher && (sd_event_new(&event) < 0 ||
-			    dispatcher_new(&dispatcher, NULL, event, all_tools, &services, NULL) < 0))
+	if (!dispatcher &&
+	    (sd_event_new(&event) < 0 ||
+	     dispatcher_new(&dispatcher, NULL, event, all_tools, &services, NULL) < 0))
 		abort();
 	length = run(dispatcher, data, size, size ?: 1, &whole);
 	if (length != run(dispatcher, data, size, 7, &pieces) ||

@@ -103,7 +103,8 @@ static char *read_all(const struct fixture *fixture, const char *name, size_t *r
 	return text;
 }
 
-static void write_all(const struct fixture *fixture, const char *name, const char *text, size_t size)
+static void write_all(const struct fixture *fixture, const char *name, const char *text,
+		      size_t size)
 {
 	FILE *file = fopen(file_path(fixture, name), "w");
 
@@ -170,12 +171,15 @@ static void test_every_byte(void **state)
 
 static void test_every_field_is_there(void **state)
 {
-	static const char *const fields[] = {
-		"\"sequence\":2",  "\"time\":\"",	      "\"kind\":\"call\"", "\"uid\":1000",
-		"\"gid\":1000",	   "\"pid\":42",	      "\"role\":\"agent\"", "\"client\":\"tester\"",
-		"\"call\":0",	   "\"tool\":\"net.ping\"",   "\"input\":{",	    "\"output\":{",
-		"\"result\":\"ok\"", "\"reason\":\"to see\"", "\"transaction\":7",
-		"\"duration_us\":1234", "\"chain\":\""};
+	static const char *const fields[] = {"\"sequence\":2",	   "\"time\":\"",
+					     "\"kind\":\"call\"",  "\"uid\":1000",
+					     "\"gid\":1000",	   "\"pid\":42",
+					     "\"role\":\"agent\"", "\"client\":\"tester\"",
+					     "\"call\":0",	   "\"tool\":\"net.ping\"",
+					     "\"input\":{",	   "\"output\":{",
+					     "\"result\":\"ok\"",  "\"reason\":\"to see\"",
+					     "\"transaction\":7",  "\"duration_us\":1234",
+					     "\"chain\":\""};
 	struct fixture *fixture = *state;
 	size_t size;
 	char *text;
@@ -484,12 +488,18 @@ static void test_power_cut(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_verifies),	  TEST(test_every_byte),
-		TEST(test_every_field_is_there), TEST(test_lines_removed_swapped_repeated),
-		TEST(test_truncation),	  TEST(test_anchor),
-		TEST(test_crash_between_line_and_anchor), TEST(test_rotation),
-		TEST(test_long_texts),	  TEST(test_one_writer),
-		TEST(test_key_changed),	  TEST(test_power_cut),
+		TEST(test_verifies),
+		TEST(test_every_byte),
+		TEST(test_every_field_is_there),
+		TEST(test_lines_removed_swapped_repeated),
+		TEST(test_truncation),
+		TEST(test_anchor),
+		TEST(test_crash_between_line_and_anchor),
+		TEST(test_rotation),
+		TEST(test_long_texts),
+		TEST(test_one_writer),
+		TEST(test_key_changed),
+		TEST(test_power_cut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,7 +69,7 @@ static int fake_read(void *context, const char *uri, json_t **ret, struct error 
 }
 
 static const struct mcp_resource resources[] = {
-	{"aiosnet://a", "a", "A", "first"},
+	{"aiosnet://a", "a", "A", "first" },
 	{"aiosnet://b", "b", "B", "second"},
 };
 
@@ -158,8 +158,8 @@ static void initialize(struct fixture *fixture, const char *version, const char 
 		 "\"protocolVersion\":\"%s\",\"capabilities\":{},\"clientInfo\":{\"name\":\"t\"}}}",
 		 version);
 	frame = exchange(fixture, text);
-	assert_string_equal(
-		json_member_text(json_object_get(frame, "result"), "protocolVersion"), expected);
+	assert_string_equal(json_member_text(json_object_get(frame, "result"), "protocolVersion"),
+			    expected);
 	json_decref(frame);
 	feed(fixture, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/initialized\"}\n");
 }
@@ -193,9 +193,9 @@ static void test_session_is_needed(void **state)
 	initialize(*state, "2025-11-25", "2025-11-25");
 	assert_error(exchange(*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"nonsense\"}"),
 		     -32601, NULL);
-	assert_error(
-		exchange(*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server/discover\"}"),
-		-32601, NULL);
+	assert_error(exchange(*state,
+			      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"server/discover\"}"),
+		     -32601, NULL);
 }
 
 static void test_discover(void **state)
@@ -212,11 +212,10 @@ static void test_discover(void **state)
 	assert_true(json_is_integer(json_object_get(result, "ttlMs")));
 	assert_string_equal(json_member_text(result, "cacheScope"), "public");
 	assert_string_equal(json_member_text(result, "instructions"), "look first");
-	assert_string_equal(
-		json_member_text(json_object_get(json_object_get(result, "_meta"),
-						 "io.modelcontextprotocol/serverInfo"),
-				 "name"),
-		"aiosnet");
+	assert_string_equal(json_member_text(json_object_get(json_object_get(result, "_meta"),
+							     "io.modelcontextprotocol/serverInfo"),
+					     "name"),
+			    "aiosnet");
 	assert_string_equal(mcp_client_name(((struct fixture *)*state)->mcp), "tester");
 	json_decref(frame);
 }
@@ -224,11 +223,13 @@ static void test_discover(void **state)
 static void test_stateless_envelope(void **state)
 {
 	json_t *frame = exchange(
-		*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{\"_meta\":{"
-			"\"io.modelcontextprotocol/protocolVersion\":\"2030-01-01\"}}}");
+		*state,
+		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/list\",\"params\":{\"_meta\":{"
+		"\"io.modelcontextprotocol/protocolVersion\":\"2030-01-01\"}}}");
 	const json_t *data = json_object_get(json_object_get(frame, "error"), "data");
 
-	assert_string_equal(json_string_value(json_array_get(json_object_get(data, "supported"), 0)),
+	assert_string_equal(json_string_value(
+				    json_array_get(json_object_get(data, "supported"), 0)),
 			    "2026-07-28");
 	assert_string_equal(json_member_text(data, "requested"), "2030-01-01");
 	assert_error(frame, -32022, NULL);
@@ -237,8 +238,9 @@ static void test_stateless_envelope(void **state)
 				      "protocolVersion\":\"2026-07-28\"}}}"),
 		     -32602, "parameter.missing");
 	/* What the stateless era has no more. */
-	assert_error(exchange(*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\","
-				      "\"params\":{" META "}}"),
+	assert_error(exchange(*state,
+			      "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\","
+			      "\"params\":{" META "}}"),
 		     -32601, NULL);
 }
 
@@ -311,8 +313,9 @@ static void test_cancel_and_late_answer(void **state)
 	json_t *frames;
 
 	initialize(fixture, "2025-11-25", "2025-11-25");
-	feed(fixture, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":"
-		      "\"wait\",\"_meta\":{\"progressToken\":\"p\"}}}\n");
+	feed(fixture,
+	     "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":"
+	     "\"wait\",\"_meta\":{\"progressToken\":\"p\"}}}\n");
 	assert_non_null(fixture->state.waiting);
 	mcp_call_progress(fixture->state.waiting, 1, 3, "one");
 	mcp_call_progress(fixture->state.waiting, 1, 3, "not more");
@@ -321,8 +324,8 @@ static void test_cancel_and_late_answer(void **state)
 	json_decref(frames);
 
 	/* The same id is not taken twice while the first is under way. */
-	assert_error(exchange(fixture, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\"}"), -32600,
-		     "request.malformed");
+	assert_error(exchange(fixture, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"ping\"}"),
+		     -32600, "request.malformed");
 
 	feed(fixture, "{\"jsonrpc\":\"2.0\",\"method\":\"notifications/cancelled\",\"params\":{"
 		      "\"requestId\":5}}\n");
@@ -332,8 +335,9 @@ static void test_cancel_and_late_answer(void **state)
 	json_decref(frames);
 	assert_true(mcp_is_idle(fixture->mcp));
 
-	feed(fixture, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":"
-		      "\"wait\"}}\n");
+	feed(fixture,
+	     "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":"
+	     "\"wait\"}}\n");
 	finish(fixture->state.waiting, false, "{}");
 	frames = take_output(fixture->mcp);
 	assert_int_equal(json_array_size(frames), 1);
@@ -346,14 +350,16 @@ static void test_subscriptions(void **state)
 	json_t *frame, *frames;
 
 	initialize(fixture, "2025-11-25", "2025-11-25");
-	json_decref(exchange(fixture, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\","
-				      "\"params\":{\"uri\":\"aiosnet://b\"}}"));
+	json_decref(exchange(fixture,
+			     "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/subscribe\","
+			     "\"params\":{\"uri\":\"aiosnet://b\"}}"));
 	assert_error(exchange(fixture, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/"
 				       "subscribe\",\"params\":{\"uri\":\"aiosnet://c\"}}"),
 		     -32002, NULL);
-	frame = exchange(fixture, "{\"jsonrpc\":\"2.0\",\"id\":\"s\",\"method\":\"subscriptions/listen\","
-				  "\"params\":{\"notifications\":{\"resourceSubscriptions\":["
-				  "\"aiosnet://b\",\"aiosnet://c\"]}," META "}}");
+	frame = exchange(fixture,
+			 "{\"jsonrpc\":\"2.0\",\"id\":\"s\",\"method\":\"subscriptions/listen\","
+			 "\"params\":{\"notifications\":{\"resourceSubscriptions\":["
+			 "\"aiosnet://b\",\"aiosnet://c\"]}," META "}}");
 	assert_string_equal(json_member_text(frame, "method"),
 			    "notifications/subscriptions/acknowledged");
 	json_decref(frame);
@@ -374,15 +380,16 @@ static void test_subscriptions(void **state)
 	mcp_stop(fixture->mcp);
 	frames = take_output(fixture->mcp);
 	assert_int_equal(json_array_size(frames), 1);
-	assert_string_equal(
-		json_member_text(result_of(json_array_get(frames, 0)), "resultType"), "complete");
+	assert_string_equal(json_member_text(result_of(json_array_get(frames, 0)), "resultType"),
+			    "complete");
 	json_decref(frames);
 }
 
 static void test_resources(void **state)
 {
-	json_t *frame = exchange(*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\","
-					 "\"params\":{\"uri\":\"aiosnet://a\"," META "}}");
+	json_t *frame =
+		exchange(*state, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"resources/read\","
+				 "\"params\":{\"uri\":\"aiosnet://a\"," META "}}");
 	const json_t *contents = json_object_get(result_of(frame), "contents");
 
 	assert_string_equal(json_member_text(json_array_get(contents, 0), "text"), "{\"a\":1}");
@@ -403,21 +410,21 @@ static void test_bad_frames(void **state)
 		const char *text;
 		int code;
 	} frames[] = {
-		{"{", -32700},
-		{"nonsense", -32700},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\xff\"}", -32700},
+		{"{",								      -32700},
+		{"nonsense",							       -32700},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\xff\"}",			-32700},
 		{"{\"jsonrpc\":\"2.0\",\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", -32700},
-		{"[]", -32600},
-		{"7", -32700},
-		{"{}", -32600},
-		{"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}", -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1}", -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}", -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"ping\"}", -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}", -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":[]}", -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}", -32602},
+		{"[]",								     -32600},
+		{"7",								      -32700},
+		{"{}",								     -32600},
+		{"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}",		       -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1}",					   -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}",				-32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}",		  -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"ping\"}",			 -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}",			-32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":[]}",	     -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}",		     -32602},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(frames); i++)
@@ -525,8 +532,9 @@ static void test_free_cancels(void **state)
 {
 	struct fixture *fixture = *state;
 
-	feed(fixture, "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":"
-		      "\"wait\"," META "}}\n");
+	feed(fixture,
+	     "{\"jsonrpc\":\"2.0\",\"id\":5,\"method\":\"tools/call\",\"params\":{\"name\":"
+	     "\"wait\"," META "}}\n");
 	assert_non_null(fixture->state.waiting);
 	mcp_free(fixture->mcp);
 	assert_int_equal(fixture->state.cancelled, 1);

@@ -68,12 +68,15 @@ static int call_at_once(struct tool_call *call, json_t **ret, struct error *erro
 }
 
 static const struct field parameters[] = {
-	{"text", FIELD_TEXT, .most = 900000, .help = "Text"},
-	{"hidden", FIELD_TEXT, .secret = true, .help = "A secret"},
-	{"carried", FIELD_OBJECT, .help = "Anything"},
+	{"text",		 FIELD_TEXT, .most = 900000, .help = "Text"},
+	{"hidden",		   FIELD_TEXT,		       .secret = true,	       .help = "A secret"},
+	{"carried", FIELD_OBJECT,		  .help = "Anything"	    },
 	FIELD_END,
 };
-static const struct field output[] = {{"text", FIELD_TEXT, .help = "Text"}, FIELD_END};
+static const struct field output[] = {
+	{"text", FIELD_TEXT, .help = "Text"},
+	      FIELD_END
+};
 
 #define TOOL(n, c, r, h, t)                                                                        \
 	{                                                                                          \
@@ -103,7 +106,9 @@ static int read_resource(void *context, const char *uri, json_t **ret, struct er
 	return error_set(error, ERROR_RESOURCE_UNKNOWN, "uri", "none");
 }
 
-static const struct mcp_resource resources[] = {{"aiosnet://a", "a", "A", "one"}};
+static const struct mcp_resource resources[] = {
+	{"aiosnet://a", "a", "A", "one"}
+};
 
 /* ---- the fixture ---- */
 
@@ -123,14 +128,16 @@ static int setup(void **state)
 	snprintf(f->socket, sizeof(f->socket), "%s/net.sock", f->directory);
 	assert_int_equal(sd_event_new(&f->event), 0);
 	assert_int_equal(audit_open(&f->audit, &audit, &how, note, &error), 0);
-	assert_int_equal(dispatcher_new(&f->dispatcher, NULL, f->event, sets, &services, f->audit), 0);
+	assert_int_equal(dispatcher_new(&f->dispatcher, NULL, f->event, sets, &services, f->audit),
+			 0);
 	f->backend = (struct mcp_backend){.list_tools = list_tools,
 					  .call = server_call,
 					  .cancel = server_cancel,
 					  .read_resource = read_resource,
 					  .resources = resources,
 					  .resources_count = 1};
-	assert_int_equal(server_new(&f->server, f->event, &config, f->dispatcher, &f->backend, &error),
+	assert_int_equal(server_new(&f->server, f->event, &config, f->dispatcher, &f->backend,
+				    &error),
 			 0);
 	stopped = 0;
 	later = NULL;
@@ -186,7 +193,8 @@ static void say(int fd, const char *text)
 static char *call_frame(char buffer[512], int id, const char *tool, const char *arguments)
 {
 	snprintf(buffer, 512,
-		 "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"tools/call\",\"params\":{\"name\":\"%s\","
+		 "{\"jsonrpc\":\"2.0\",\"id\":%d,\"method\":\"tools/"
+		 "call\",\"params\":{\"name\":\"%s\","
 		 "\"arguments\":%s,\"_meta\":{\"io.modelcontextprotocol/protocolVersion\":"
 		 "\"2026-07-28\",\"io.modelcontextprotocol/clientCapabilities\":{},"
 		 "\"io.modelcontextprotocol/clientInfo\":{\"name\":\"unit\"}}}}\n",
@@ -231,10 +239,11 @@ static void assert_tool_error(json_t *frame, const char *code)
 	const json_t *result = json_object_get(frame, "result");
 
 	assert_true(json_member_true(result, "isError"));
-	assert_string_equal(
-		json_member_text(json_object_get(json_object_get(result, "structuredContent"), "error"),
-				 "code"),
-		code);
+	assert_string_equal(json_member_text(json_object_get(json_object_get(result,
+									     "structuredContent"),
+							     "error"),
+					     "code"),
+			    code);
 	json_decref(frame);
 }
 
@@ -351,13 +360,13 @@ static void test_roles(void **state)
 	struct tool_call *call;
 	struct error error;
 
-	assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.change", NULL, &call,
-					 &error),
+	assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.change", NULL,
+					 &call, &error),
 			 0);
 	assert_true(kept.failed && strstr(kept.structured, "role.insufficient"));
 	caller.role = ROLE_AGENT;
-	assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.change", NULL, &call,
-					 &error),
+	assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.change", NULL,
+					 &call, &error),
 			 0);
 	assert_false(kept.failed);
 	assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.ehco", NULL, &call,
@@ -377,19 +386,22 @@ static void test_calls_per_user(void **state)
 	struct error error;
 
 	for (unsigned i = 0; i < CALLS_PER_UID_MAX; i++)
-		assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.later", NULL,
-						 &calls[i], &error),
+		assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.later",
+						 NULL, &calls[i], &error),
 				 0);
-	assert_int_equal(
-		dispatcher_call(f->dispatcher, &caller, &client, "test.echo", NULL, &call, &error), 0);
+	assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.echo", NULL, &call,
+					 &error),
+			 0);
 	assert_true(kept.failed && strstr(kept.structured, "tool.busy"));
-	assert_int_equal(
-		dispatcher_call(f->dispatcher, &other, &client, "test.echo", NULL, &call, &error), 0);
+	assert_int_equal(dispatcher_call(f->dispatcher, &other, &client, "test.echo", NULL, &call,
+					 &error),
+			 0);
 	assert_false(kept.failed);
 	for (unsigned i = 0; i < CALLS_PER_UID_MAX; i++)
 		dispatcher_cancel(calls[i]);
-	assert_int_equal(
-		dispatcher_call(f->dispatcher, &caller, &client, "test.echo", NULL, &call, &error), 0);
+	assert_int_equal(dispatcher_call(f->dispatcher, &caller, &client, "test.echo", NULL, &call,
+					 &error),
+			 0);
 	assert_false(kept.failed);
 	free(kept.structured);
 }
@@ -422,9 +434,13 @@ static void test_record(void **state)
 
 static void test_bad_input_leaves_others_alone(void **state)
 {
-	static const char *const lines[] = {
-		"\n", "{\n", "[]\n", "\xff\xfe\n", "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}\n",
-		"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/call\",\"params\":{\"name\":{}}}\n"};
+	static const char *const lines[] = {"\n",
+					    "{\n",
+					    "[]\n",
+					    "\xff\xfe\n",
+					    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"x\"}\n",
+					    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"tools/"
+					    "call\",\"params\":{\"name\":{}}}\n"};
 	struct fixture *f = *state;
 	int good = connect_client(f), bad;
 
@@ -555,8 +571,7 @@ static void test_socket_file(void **state)
 
 	assert_int_equal(stat(f->socket, &status), 0);
 	assert_int_equal(status.st_mode & 0777, 0666);
-	assert_true(
-		server_new(&second, f->event, &config, f->dispatcher, &f->backend, &error) < 0);
+	assert_true(server_new(&second, f->event, &config, f->dispatcher, &f->backend, &error) < 0);
 	assert_int_equal(error.code, ERROR_DAEMON_RUNNING);
 	assert_int_equal(stat(f->socket, &status), 0);
 
@@ -568,13 +583,14 @@ static void test_socket_file(void **state)
 	text_copy(address.sun_path, sizeof(address.sun_path), f->socket);
 	assert_int_equal(bind(fd, (struct sockaddr *)&address, sizeof(address)), 0);
 	close(fd);
-	assert_int_equal(
-		server_new(&f->server, f->event, &config, f->dispatcher, &f->backend, &error), 0);
+	assert_int_equal(server_new(&f->server, f->event, &config, f->dispatcher, &f->backend,
+				    &error),
+			 0);
 	server_free(f->server);
 	f->server = NULL;
 	close(open(f->socket, O_CREAT | O_WRONLY, 0600));
-	assert_true(
-		server_new(&f->server, f->event, &config, f->dispatcher, &f->backend, &error) < 0);
+	assert_true(server_new(&f->server, f->event, &config, f->dispatcher, &f->backend, &error) <
+		    0);
 	f->server = NULL;
 }
 
@@ -585,10 +601,11 @@ static void test_changes_are_told(void **state)
 	json_t *frame;
 	unsigned told = 0;
 
-	say(fd, "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{"
-		"\"protocolVersion\":\"2025-11-25\"}}\n"
-		"{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"resources/subscribe\",\"params\":{\"uri\":"
-		"\"aiosnet://a\"}}\n");
+	say(fd,
+	    "{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\",\"params\":{"
+	    "\"protocolVersion\":\"2025-11-25\"}}\n"
+	    "{\"jsonrpc\":\"2.0\",\"id\":2,\"method\":\"resources/subscribe\",\"params\":{\"uri\":"
+	    "\"aiosnet://a\"}}\n");
 	json_decref(hear(f, fd));
 	json_decref(hear(f, fd));
 	/* A storm of changes is a few notifications. */

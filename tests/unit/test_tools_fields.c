@@ -5,23 +5,23 @@
 static const char *const methods[] = {"dhcp", "static", "auto", "off", NULL};
 
 static const struct field inner[] = {
-	{"name", FIELD_TEXT, .required = true, .most = 8, .help = "Name"},
-	{"weight", FIELD_NUMBER, .least = 0, .most = 1, .fallback = "0.5", .help = "Weight"},
+	{"name",	 FIELD_TEXT, .required = true, .most = 8,	  .help = "Name"	},
+	{ "weight", FIELD_NUMBER, .least = 0,	     .most = 1, .fallback = "0.5", .help = "Weight"},
 	FIELD_END,
 };
 
 static const struct field own[] = {
-	{"link", FIELD_LINK, .required = true, .help = "Name of the interface"},
-	{"method", FIELD_TEXT, .values = methods, .fallback = "\"auto\"", .help = "Method"},
-	{"count", FIELD_INTEGER, .unit = "packets", .least = 1, .most = 100, .fallback = "4",
+	{"link",		   FIELD_LINK,	     .required = true,			       .help = "Name of the interface"},
+	{"method",			FIELD_TEXT,				     .values = methods,						  .fallback = "\"auto\"", .help = "Method"},
+	{"count",  FIELD_INTEGER,	 .unit = "packets",   .least = 1, .most = 100, .fallback = "4",
 	 .help = "How many"},
-	{"address", FIELD_ADDRESS, .help = "Address"},
-	{"addresses", FIELD_INTERFACE_ADDRESS, .list = true, .items_most = 3, .help = "Addresses"},
-	{"destination", FIELD_PREFIX, .help = "Destination"},
-	{"mac", FIELD_MAC, .help = "Hardware address"},
-	{"things", FIELD_OBJECT, .list = true, .members = inner, .help = "Things"},
-	{"psk", FIELD_TEXT, .secret = true, .most = 8, .help = "Secret"},
-	{"any", FIELD_OBJECT, .help = "Anything"},
+	{"address",	    FIELD_ADDRESS,	   .help = "Address"					    },
+	{"addresses",	      FIELD_INTERFACE_ADDRESS,			       .list = true,									.items_most = 3, .help = "Addresses"},
+	{"destination",	FIELD_PREFIX,.help = "Destination"  },
+	{"mac",FIELD_MAC,.help = "Hardware address"},
+	{"things",			FIELD_OBJECT,				 .list = true,							      .members = inner, .help = "Things"},
+	{"psk",			FIELD_TEXT,					.secret = true,										.most = 8, .help = "Secret"},
+	{"any",			FIELD_OBJECT,				     .help = "Anything"														   },
 	FIELD_END,
 };
 
@@ -37,38 +37,45 @@ static void test_refusals(void **state)
 	static const struct {
 		const char *arguments, *code, *parameter, *hint; /* hint: a part of it, or NULL */
 	} cases[] = {
-		{"{}", "parameter.missing", "link", "Name of the interface"},
-		{"{'link':null}", "parameter.missing", "link", NULL},
-		{"{'link':'eth0','cuont':3}", "parameter.unknown", "cuont", "did you mean \"count\"?"},
-		{"{'link':'eth0','zzzzzzz':3}", "parameter.unknown", "zzzzzzz", "there are: link, method"},
-		{"{'link':7}", "parameter.type", "link", NULL},
-		{"{'link':''}", "name.invalid", "link", NULL},
-		{"{'link':'a/b'}", "name.invalid", "link", NULL},
-		{"{'link':'..'}", "name.invalid", "link", NULL},
-		{"{'link':'sixteen-bytes-xx'}", "name.invalid", "link", NULL},
-		{"{'link':'eth0','method':'dchp'}", "parameter.range", "method", "did you mean \"dhcp\"?"},
-		{"{'link':'eth0','count':'5'}", "parameter.type", "count", "without quotes"},
-		{"{'link':'eth0','count':1.5}", "parameter.type", "count", NULL},
-		{"{'link':'eth0','count':0}", "parameter.range", "count", NULL},
-		{"{'link':'eth0','count':101}", "parameter.range", "count", NULL},
-		{"{'link':'eth0','count':true}", "parameter.type", "count", NULL},
-		{"{'link':'eth0','address':'192.0.2.300'}", "address.invalid", "address", NULL},
-		{"{'link':'eth0','address':'192.0.2.1/24'}", "address.invalid", "address", "without a prefix"},
-		{"{'link':'eth0','addresses':'192.0.2.1/24'}", "parameter.type", "addresses", "brackets"},
-		{"{'link':'eth0','addresses':['192.0.2.1/24','x']}", "prefix.invalid", "addresses[1]", NULL},
-		{"{'link':'eth0','addresses':['192.0.2.1']}", "prefix.invalid", "addresses[0]", "/32"},
+		{"{}",									    "parameter.missing", "link",	    "Name of the interface"},
+		{"{'link':null}",								 "parameter.missing", "link",	       NULL		   },
+		{"{'link':'eth0','cuont':3}",						     "parameter.unknown", "cuont",
+		 "did you mean \"count\"?"														      },
+		{"{'link':'eth0','zzzzzzz':3}",						   "parameter.unknown", "zzzzzzz",
+		 "there are: link, method"														      },
+		{"{'link':7}",								    "parameter.type",	 "link",		 NULL		     },
+		{"{'link':''}",								   "name.invalid",	"link",		NULL		    },
+		{"{'link':'a/b'}",								"name.invalid",	   "link",	   NULL		       },
+		{"{'link':'..'}",								 "name.invalid",	  "link",		  NULL		      },
+		{"{'link':'sixteen-bytes-xx'}",						   "name.invalid",	"link",		NULL		    },
+		{"{'link':'eth0','method':'dchp'}",						    "parameter.range",   "method",
+		 "did you mean \"dhcp\"?"														       },
+		{"{'link':'eth0','count':'5'}",						   "parameter.type",	  "count",	   "without quotes"	   },
+		{"{'link':'eth0','count':1.5}",						   "parameter.type",	  "count",	   NULL		       },
+		{"{'link':'eth0','count':0}",						     "parameter.range",	 "count",	  NULL		      },
+		{"{'link':'eth0','count':101}",						   "parameter.range",   "count",	    NULL			},
+		{"{'link':'eth0','count':true}",						  "parameter.type",	   "count",	    NULL			},
+		{"{'link':'eth0','address':'192.0.2.300'}",					    "address.invalid",   "address",	  NULL		      },
+		{"{'link':'eth0','address':'192.0.2.1/24'}",					     "address.invalid",	"address",
+		 "without a prefix"															     },
+		{"{'link':'eth0','addresses':'192.0.2.1/24'}",				       "parameter.type",	 "addresses",
+		 "brackets"																     },
+		{"{'link':'eth0','addresses':['192.0.2.1/24','x']}",				     "prefix.invalid",
+		 "addresses[1]",													 NULL		     },
+		{"{'link':'eth0','addresses':['192.0.2.1']}",				      "prefix.invalid",	"addresses[0]",
+		 "/32"																	  },
 		{"{'link':'eth0','addresses':['1.1.1.1/8','1.1.1.1/8','1.1.1.1/8','1.1.1.1/8']}",
-		 "parameter.range", "addresses", NULL},
-		{"{'link':'eth0','destination':'192.0.2.1/24'}", "prefix.host_bits", "destination",
-		 "192.0.2.0/24"},
-		{"{'link':'eth0','mac':'02:00'}", "mac.invalid", "mac", NULL},
-		{"{'link':'eth0','things':[{}]}", "parameter.missing", "things[0].name", NULL},
-		{"{'link':'eth0','things':[{'name':'a','nmae':1}]}", "parameter.unknown",
-		 "things[0].nmae", "name"},
-		{"{'link':'eth0','things':[{'name':'123456789'}]}", "parameter.range",
-		 "things[0].name", NULL},
-		{"{'link':'eth0','dry_run':'yes'}", "parameter.type", "dry_run", NULL},
-		{"{'link':'eth0','any':[]}", "parameter.type", "any", NULL},
+		 "parameter.range",										    "addresses",	 NULL		     },
+		{"{'link':'eth0','destination':'192.0.2.1/24'}",					 "prefix.host_bits",  "destination",
+		 "192.0.2.0/24"																 },
+		{"{'link':'eth0','mac':'02:00'}",						  "mac.invalid",	 "mac",		NULL		    },
+		{"{'link':'eth0','things':[{}]}",						  "parameter.missing", "things[0].name", NULL		     },
+		{"{'link':'eth0','things':[{'name':'a','nmae':1}]}",				     "parameter.unknown",
+		 "things[0].nmae",												       "name"		 },
+		{"{'link':'eth0','things':[{'name':'123456789'}]}",				    "parameter.range",
+		 "things[0].name",												       NULL		       },
+		{"{'link':'eth0','dry_run':'yes'}",						    "parameter.type",    "dry_run",	 NULL		     },
+		{"{'link':'eth0','any':[]}",						      "parameter.type",    "any",	      NULL			  },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
@@ -107,8 +114,8 @@ static void test_secret_is_not_quoted(void **state)
 static void test_defaults(void **state)
 {
 	json_t *arguments = json_loads(
-		"{\"link\":\"eth0\",\"count\":5.0,\"things\":[{\"name\":\"a\"}],\"address\":null}", 0,
-		NULL);
+		"{\"link\":\"eth0\",\"count\":5.0,\"things\":[{\"name\":\"a\"}],\"address\":null}",
+		0, NULL);
 	json_t *validated = NULL, *thing;
 	struct error error;
 
@@ -157,8 +164,8 @@ static void test_schema(void **state)
 static void test_output(void **state)
 {
 	static const struct field output[] = {
-		{"loss", FIELD_NUMBER, .required = true},
-		{"gateway", FIELD_ADDRESS, .nullable = true, .required = true},
+		{"loss",	 FIELD_NUMBER,     .required = true},
+		{ "gateway", FIELD_ADDRESS, .nullable = true, .required = true},
 		FIELD_END,
 	};
 	const struct field_tables of_output = {.own = output};
@@ -166,13 +173,13 @@ static void test_output(void **state)
 		const char *result;
 		bool matches;
 	} cases[] = {
-		{"{\"loss\":0,\"gateway\":null}", true},
-		{"{\"loss\":0.5,\"gateway\":\"192.0.2.1\"}", true},
-		{"{\"loss\":null,\"gateway\":null}", false},
-		{"{\"loss\":0}", false},
+		{"{\"loss\":0,\"gateway\":null}",		  true },
+		{"{\"loss\":0.5,\"gateway\":\"192.0.2.1\"}", true },
+		{"{\"loss\":null,\"gateway\":null}",	     false},
+		{"{\"loss\":0}",				 false},
 		{"{\"loss\":0,\"gateway\":null,\"more\":1}", false},
-		{"{\"loss\":\"0\",\"gateway\":null}", false},
-		{"[]", false},
+		{"{\"loss\":\"0\",\"gateway\":null}",	      false},
+		{"[]",				       false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
