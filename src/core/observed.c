@@ -1,7 +1,8 @@
 /*
  * What the kernel leaves out, we add. When a link goes down or away, the kernel flushes its IPv4
  * routes without a word (fib_frontend.c, fib_disable_ip()), and before Linux 6.6 also those whose
- * preferred source was removed. Where the effect of an event cannot be known from it, the kind is
+ * preferred source was removed; the end of a veth pair that stays does not tell where the other end
+ * went. Where the effect of an event cannot be known from it, the kind is
  * dumped again:
  *
  *  - a route replaces one of several that hold the place;
@@ -115,6 +116,24 @@ static void object_change(struct observed *observed, enum object_kind kind, void
 		link_lost_routes(observed, after.link.index);
 }
 
+/* ---- peers that move without a word ---- */
+
+/* The two ends of a veth pair state each other. When one end moves to another namespace, or comes
+ * back, the other end is told otherwise from then on, but this is not announced. */
+static void peer_moved(struct observed *observed, const struct link *end, int lower,
+		       int lower_namespace)
+{
+	struct link key = {.index = end->lower}, state;
+	struct link *peer = table_find(&observed->tables[OBJECT_LINK], &key);
+
+	if (end->kind != LINK_VETH || end->lower_namespace >= 0 || !peer || peer->kind != LINK_VETH)
+		return;
+	memcpy(&state, peer, sizeof(state));
+	state.lower = lower;
+	state.lower_namespace = lower_namespace;
+	object_change(observed, OBJECT_LINK, peer, &state);
+}
+
 /* ---- routes that go without a word ---- */
 
 static void link_lost_routes(struct observed *observed, int link)
@@ -216,17 +235,22 @@ static void route_announced(struct observed *observed, const struct route *route
 		route_doubt(observed);
 }
 
+/* Routes that we removed ourselves are announced, too; those beside them are in no doubt. */
 static void route_gone(struct observed *observed, const struct route *route)
 {
 	struct route *found = table_find(&observed->tables[OBJECT_ROUTE], route);
+	struct route *beside = NULL;
 
-	if (found)
+	if (found) {
 		object_remove(observed, OBJECT_ROUTE, found);
-	else if (route_beside(observed, route, NULL))
-		route_doubt(observed);
+		return;
+	}
+	while ((beside = route_beside(observed, route, beside)))
+		if (beside->link == route->link || beside->nexthops > 1) {
+			route_doubt(observed);
+			return;
+		}
 }
-
-/* ---- the monitor's words ---- */
 
 static void object_there(struct observed *observed, enum object_kind kind, const void *object)
 {
@@ -237,6 +261,22 @@ static void object_there(struct observed *observed, enum object_kind kind, const
 	else
 		object_add(observed, kind, object);
 }
+
+/* A route that the kernel is about to flush, since it says of its link that it is down already. */
+static bool route_is_doomed(const struct observed *observed, const struct route *route)
+{
+	const struct link *link = route->link ? observed_link(observed, route->link) : NULL;
+
+	return link && !(link->flags & IFF_UP) && route->nexthops <= 1;
+}
+
+static void route_dumped(struct observed *observed, const struct route *route)
+{
+	if (!route_is_doomed(observed, route))
+		object_there(observed, OBJECT_ROUTE, route);
+}
+
+/* ---- the monitor's words ---- */
 
 /* rtnetlink does not know a wireless link; asked once, when the link is new. */
 static void link_there(struct observed *observed, const struct link *announced)
@@ -249,32 +289,83 @@ static void link_there(struct observed *observed, const struct link *announced)
 	    (known ? known->kind == LINK_WIFI : netlink_link_is_wireless(link.index)))
 		link.kind = LINK_WIFI;
 	object_there(observed, OBJECT_LINK, &link);
+	if (!known)
+		peer_moved(observed, &link, link.index, -1);
 }
 
-static void object_gone(struct observed *observed, enum object_kind kind, const void *object)
+static void link_gone(struct observed *observed, const struct link *announced)
 {
-	void *found = table_find(&observed->tables[kind], object);
+	struct link *known = table_find(&observed->tables[OBJECT_LINK], announced);
+	struct link link;
 
-	if (found)
-		object_remove(observed, kind, found);
-	if (kind == OBJECT_ADDRESS)
-		source_lost_routes(observed, object);
+	if (!known)
+		return;
+	memcpy(&link, known, sizeof(link));
+	object_remove(observed, OBJECT_LINK, known);
+	if (announced->moved_namespace >= 0)
+		peer_moved(observed, &link,
+			   announced->moved_index ? announced->moved_index : link.index,
+			   announced->moved_namespace);
+}
+
+static void address_gone(struct observed *observed, const struct address *announced)
+{
+	struct address *known = table_find(&observed->tables[OBJECT_ADDRESS], announced);
+
+	if (known)
+		object_remove(observed, OBJECT_ADDRESS, known);
+	source_lost_routes(observed, announced);
+}
+
+static void object_gone(struct observed *observed, enum object_kind kind,
+			const union object *announced)
+{
+	void *known;
+
+	switch (kind) {
+	case OBJECT_LINK:
+		link_gone(observed, &announced->link);
+		break;
+	case OBJECT_ADDRESS:
+		address_gone(observed, &announced->address);
+		break;
+	case OBJECT_ROUTE:
+		route_gone(observed, &announced->route);
+		break;
+	default:
+		known = table_find(&observed->tables[kind], announced);
+		if (known)
+			object_remove(observed, kind, known);
+	}
+}
+
+/* What an event said is newer than the dump, and every change has its event. Only of what is not in
+ * the mirror is it open whether it is gone, or was never told of. */
+static void object_outdated(struct observed *observed, enum object_kind kind, const void *object)
+{
+	void *known = table_find(&observed->tables[kind], object);
+
+	if (known)
+		table_mark(&observed->tables[kind], known);
+	else
+		netlink_monitor_doubt(observed->monitor, kind, "it changed while it was dumped");
 }
 
 static void on_object(enum object_kind kind, const union object *object,
 		      enum netlink_announcement announcement, void *userdata)
 {
 	struct observed *observed = userdata;
-	bool gone = announcement == NETLINK_GONE;
 
-	if (kind == OBJECT_ROUTE && gone)
-		route_gone(observed, &object->route);
-	else if (gone)
+	if (announcement == NETLINK_OUTDATED)
+		object_outdated(observed, kind, object);
+	else if (announcement == NETLINK_GONE)
 		object_gone(observed, kind, object);
-	else if (kind == OBJECT_ROUTE && announcement != NETLINK_DUMPED)
-		route_announced(observed, &object->route, announcement);
 	else if (kind == OBJECT_LINK)
 		link_there(observed, &object->link);
+	else if (kind == OBJECT_ROUTE && announcement == NETLINK_DUMPED)
+		route_dumped(observed, &object->route);
+	else if (kind == OBJECT_ROUTE)
+		route_announced(observed, &object->route, announcement);
 	else
 		object_there(observed, kind, object);
 }
@@ -471,7 +562,30 @@ size_t observed_count(const struct observed *observed, enum object_kind kind)
 	return observed->tables[kind].count;
 }
 
-/* ---- statistics ---- */
+/* ---- asked for, not announced ---- */
+
+static int take_link(const struct nlmsghdr *message, void *userdata)
+{
+	union object object;
+	enum object_kind kind;
+	int r = netlink_parse(message, &kind, &object);
+
+	if (r == 0 && kind == OBJECT_LINK)
+		link_there(userdata, &object.link);
+	return MIN(r, 0);
+}
+
+int observed_refresh_link(struct observed *observed, struct netlink_socket *socket, int index)
+{
+	uint8_t buffer[NETLINK_MESSAGE_MAX];
+
+	/* What was announced before is older than the answer, and must not come after it. */
+	int r = observed_drain(observed);
+
+	if (r < 0)
+		return r;
+	return netlink_query(socket, netlink_build_link_get(buffer, index), take_link, observed);
+}
 
 static int take_statistics(const struct nlmsghdr *message, void *userdata)
 {

@@ -57,7 +57,11 @@ const struct neighbour *observed_next_neighbour(const struct observed *observed,
 						const struct neighbour *cursor);
 size_t observed_count(const struct observed *observed, enum object_kind kind);
 
-/* Reads the statistics of all links anew, in one dump on `socket`. */
+/* Reads one link anew, on `socket`: after a change that the kernel does not announce. Returns 0,
+ * -EBUSY from inside a handler, or the kernel's negative errno. */
+int observed_refresh_link(struct observed *observed, struct netlink_socket *socket, int index);
+
+/* Reads the statistics of all links anew, in one dump on `socket`; no handler is called. */
 int observed_refresh_statistics(struct observed *observed, struct netlink_socket *socket);
 
 /* What only ethtool tells; asked from the kernel at each call. Unknown members are "" and 0. */

@@ -1,9 +1,8 @@
 /*
  * Entries of dumps and announcements share one socket, so that they come in one order. One gap is
  * left: the kernel writes a datagram of a dump without the lock that changes are made under, and
- * what changes meanwhile is queued before it. So a dump that names an object which was announced
- * since the last datagram of that dump is in doubt, and is repeated. A small Bloom filter remembers
- * what was announced.
+ * what changes meanwhile is queued before it. So what was announced since the last datagram of the
+ * running dump is remembered, and the next one's word on it is passed on as perhaps outdated.
  */
 #include <poll.h>
 #include <sys/socket.h>
@@ -15,11 +14,19 @@
 #define BUFFER_SIZE	(32u * 1024) /* the kernel makes no larger datagrams in a dump by itself */
 #define BUFFER_SIZE_MAX (1024u * 1024)
 
-/* Enough for hundreds of routes a turn, few enough for the loop to stay awake to others. */
-#define DISPATCH_DATAGRAMS 64
-#define DRAIN_DATAGRAMS	   4096
+#define DISPATCH_TIME (1 * USEC_PER_MSEC) /* that a turn of the loop may take */
+#define DRAIN_TIME    (100 * USEC_PER_MSEC)
 
-#define FILTER_BITS 2048u
+#define RECEIVE_BUFFER (1024 * 1024)
+
+#define ANNOUNCED_SLOTS 1024u
+#define ANNOUNCED_MAX	(ANNOUNCED_SLOTS / 2)
+
+/* Hashes of objects; when it is full, it has all. */
+struct announced {
+	uint32_t count;
+	uint32_t slots[ANNOUNCED_SLOTS]; /* open addressing, 0 is vacant */
+};
 
 struct netlink_monitor {
 	struct netlink_monitor_handlers handlers;
@@ -34,7 +41,7 @@ struct netlink_monitor {
 	struct resync resync;
 	bool busy; /* in a handler */
 	uint32_t sequence;
-	uint64_t announced[FILTER_BITS / 64]; /* since the running dump's last datagram */
+	struct announced announced; /* of the kind being dumped, since its last datagram */
 
 	uint8_t *buffer;
 	size_t size;
@@ -56,19 +63,37 @@ static void monitor_lost(struct netlink_monitor *monitor, unsigned kinds, const 
 
 /* ---- what was announced during a dump ---- */
 
-static void filter_add(struct netlink_monitor *monitor, uint32_t hash)
+static uint32_t *announced_slot(struct announced *announced, uint32_t hash)
 {
-	monitor->announced[hash % FILTER_BITS / 64] |= UINT64_C(1) << hash % 64;
+	uint32_t at = hash;
+
+	while (announced->slots[at % ANNOUNCED_SLOTS] &&
+	       announced->slots[at % ANNOUNCED_SLOTS] != hash)
+		at++;
+	return &announced->slots[at % ANNOUNCED_SLOTS];
 }
 
-static bool filter_has(const struct netlink_monitor *monitor, uint32_t hash)
+static void announced_add(struct announced *announced, uint32_t hash)
 {
-	return monitor->announced[hash % FILTER_BITS / 64] >> hash % 64 & 1;
+	uint32_t *slot;
+
+	if (announced->count == ANNOUNCED_MAX)
+		return;
+	slot = announced_slot(announced, MAX(hash, 1u));
+	announced->count += !*slot;
+	*slot = MAX(hash, 1u);
 }
 
-static void filter_clear(struct netlink_monitor *monitor)
+static bool announced_has(struct announced *announced, uint32_t hash)
 {
-	memset(monitor->announced, 0, sizeof(monitor->announced));
+	return announced->count == ANNOUNCED_MAX ||
+	       (announced->count && *announced_slot(announced, MAX(hash, 1u)));
+}
+
+static void announced_clear(struct announced *announced)
+{
+	if (announced->count)
+		memset(announced, 0, sizeof(*announced));
 }
 
 /* ---- dumps ---- */
@@ -80,7 +105,7 @@ static int monitor_start_dump(struct netlink_monitor *monitor, enum object_kind 
 	ssize_t sent;
 
 	message->nlmsg_seq = ++monitor->sequence;
-	filter_clear(monitor);
+	announced_clear(&monitor->announced);
 	resync_started(&monitor->resync, kind, now_usec());
 	monitor->handlers.dump_begins(kind, monitor->userdata);
 	do {
@@ -140,12 +165,20 @@ static bool is_removal(uint16_t type)
 	return (type - RTM_BASE) % 4 == 1;
 }
 
-static enum netlink_announcement announcement(const struct nlmsghdr *message, bool dumped)
+static enum netlink_announcement announcement(struct netlink_monitor *monitor,
+					      const struct nlmsghdr *message, bool dumped,
+					      enum object_kind kind, const union object *object)
 {
+	bool running = (int)kind == monitor->resync.running;
+
+	if (dumped)
+		return running && announced_has(&monitor->announced, object_hash(kind, object))
+			       ? NETLINK_OUTDATED
+			       : NETLINK_DUMPED;
+	if (running)
+		announced_add(&monitor->announced, object_hash(kind, object));
 	if (is_removal(message->nlmsg_type))
 		return NETLINK_GONE;
-	if (dumped)
-		return NETLINK_DUMPED;
 	return message->nlmsg_flags & NLM_F_REPLACE ? NETLINK_REPLACES : NETLINK_ANNOUNCED;
 }
 
@@ -160,17 +193,9 @@ static void monitor_object(struct netlink_monitor *monitor, const struct nlmsghd
 		monitor->statistics.malformed++;
 	if (r != 0)
 		return;
-	if ((int)kind == monitor->resync.running) {
-		uint32_t hash = object_hash(kind, &object);
-
-		if (!dumped)
-			filter_add(monitor, hash);
-		else if (filter_has(monitor, hash) && !resync_is_tainted(&monitor->resync)) {
-			monitor->statistics.doubts++;
-			monitor_repeat_dump(monitor, "an object changed while it was dumped");
-		}
-	}
-	monitor->handlers.object(kind, &object, announcement(message, dumped), monitor->userdata);
+	monitor->handlers.object(kind, &object,
+				 announcement(monitor, message, dumped, kind, &object),
+				 monitor->userdata);
 }
 
 static void monitor_dump_message(struct netlink_monitor *monitor, const struct nlmsghdr *message)
@@ -259,7 +284,7 @@ static void monitor_datagram(struct netlink_monitor *monitor, size_t length)
 		dumped |= monitor_message(monitor, message);
 	if (!dumped)
 		return;
-	filter_clear(monitor);
+	announced_clear(&monitor->announced);
 	resync_heard(&monitor->resync, now_usec());
 }
 
@@ -328,32 +353,33 @@ void netlink_monitor_doubt(struct netlink_monitor *monitor, enum object_kind kin
 		monitor_arm(monitor);
 }
 
-/* Reads `datagrams` at most, and begins the dumps that are due. Returns 1 when there may be more.
+/* Reads for `budget` at most, and begins the dumps that are due. Returns 1 when there may be more.
  */
-static int monitor_advance(struct netlink_monitor *monitor, unsigned datagrams)
+static int monitor_advance(struct netlink_monitor *monitor, usec_t budget)
 {
+	usec_t limit;
+	bool more = true;
+
 	if (monitor->busy)
 		return -EBUSY;
 	monitor->busy = true;
 	if (resync_expire(&monitor->resync, now_usec()))
 		monitor->statistics.stalled++;
-	while (datagrams > 0) {
-		if (monitor_receive(monitor)) {
-			datagrams--;
+	limit = now_usec() + budget;
+	while (more && now_usec() < limit) {
+		if (monitor_receive(monitor))
 			continue;
-		}
-		if (resync_next(&monitor->resync, now_usec()) < 0)
-			break;
+		more = resync_next(&monitor->resync, now_usec()) >= 0;
 		monitor_step(monitor);
 	}
 	monitor->busy = false;
 	monitor_arm(monitor);
-	return datagrams == 0;
+	return more;
 }
 
 static int on_readable(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
-	(void)monitor_advance(userdata, DISPATCH_DATAGRAMS);
+	(void)monitor_advance(userdata, DISPATCH_TIME);
 	return 0;
 }
 
@@ -362,13 +388,13 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	struct netlink_monitor *monitor = userdata;
 
 	monitor->armed = USEC_INFINITY;
-	(void)monitor_advance(monitor, DISPATCH_DATAGRAMS);
+	(void)monitor_advance(monitor, DISPATCH_TIME);
 	return 0;
 }
 
 int netlink_monitor_drain(struct netlink_monitor *monitor)
 {
-	int r = monitor_advance(monitor, DRAIN_DATAGRAMS);
+	int r = monitor_advance(monitor, DRAIN_TIME);
 
 	if (r != 0)
 		return r;
@@ -415,6 +441,8 @@ static int monitor_open(struct netlink_monitor *monitor, int receive_buffer)
 	unsigned mask = 0;
 	int one = 1;
 
+	if (receive_buffer <= 0)
+		receive_buffer = RECEIVE_BUFFER;
 	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
 		mask |= 1u << (groups[i] - 1);
 	monitor->mnl = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC | SOCK_NONBLOCK);
@@ -423,8 +451,7 @@ static int monitor_open(struct netlink_monitor *monitor, int receive_buffer)
 	if (mnl_socket_setsockopt(monitor->mnl, NETLINK_GET_STRICT_CHK, &one, sizeof(one)) < 0 &&
 	    errno != ENOPROTOOPT)
 		return -errno;
-	if (receive_buffer > 0 &&
-	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer,
+	if (setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUFFORCE, &receive_buffer,
 		       sizeof(receive_buffer)) < 0 &&
 	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
 		       sizeof(receive_buffer)) < 0)

@@ -53,7 +53,8 @@ const char *netlink_socket_words(const struct netlink_socket *socket);
 
 #define NETLINK_MESSAGE_MAX 1024
 
-/* What to set on a link; only the members whose bit is in `fields` count. */
+/* What to set on a link; only the members whose bit is in `fields` count. The kernel announces a
+ * change of the last two only while the link is up (see observed_refresh_link()). */
 enum link_field {
 	LINK_FIELD_UP = 1 << 0,
 	LINK_FIELD_MTU = 1 << 1,
@@ -111,6 +112,7 @@ struct netlink_monitor;
 
 enum netlink_announcement {
 	NETLINK_DUMPED,	   /* by a dump: it is there */
+	NETLINK_OUTDATED,  /* by a dump, but an event since may have said otherwise */
 	NETLINK_ANNOUNCED, /* by an event: it is there, perhaps changed */
 	NETLINK_REPLACES,  /* by an event: it is there, in the place of another route */
 	NETLINK_GONE,
@@ -144,7 +146,8 @@ struct netlink_monitor_statistics {
 
 /*
  * Opens the monitor and begins the first dumps. `handlers` is copied; `receive_buffer` is the
- * socket buffer in bytes (0: the default). The event loop is borrowed.
+ * socket buffer in bytes (0: 1 MiB, of which the kernel
+ * takes only what is queued). The event loop is borrowed.
  */
 int netlink_monitor_new(struct netlink_monitor **ret, sd_event *event, int receive_buffer,
 			const struct netlink_monitor_handlers *handlers, void *userdata);

@@ -68,6 +68,8 @@ static const struct attribute link_rows[] = {
 	[IFLA_MASTER] = ATTRIBUTE(U32, struct link, master),
 	[IFLA_LINK] = ATTRIBUTE(U32, struct link, lower),
 	[IFLA_LINK_NETNSID] = ATTRIBUTE(U32, struct link, lower_namespace),
+	[IFLA_NEW_NETNSID] = ATTRIBUTE(U32, struct link, moved_namespace),
+	[IFLA_NEW_IFINDEX] = ATTRIBUTE(U32, struct link, moved_index),
 	[IFLA_OPERSTATE] = ATTRIBUTE(U8, struct link, operstate),
 	[IFLA_CARRIER_CHANGES] = ATTRIBUTE(U32, struct link, carrier_changes),
 	[IFLA_STATS64] = ATTRIBUTE_CALLED(read_statistics),
@@ -109,7 +111,7 @@ int netlink_parse_link(struct cursor body, void *object)
 	/* AF_BRIDGE: a bridge speaks of its port. Its RTM_DELLINK is not the link's end. */
 	if (header.ifi_family != AF_UNSPEC)
 		return 1;
-	link->lower_namespace = -1;
+	link->lower_namespace = link->moved_namespace = -1;
 	r = attribute_read(body, &link_table, link);
 	if (r < 0)
 		return r;

@@ -55,6 +55,9 @@ struct link {
 	int master;	     /* index, 0 for none */
 	int lower;	     /* IFLA_LINK: index of the link below or of the peer, 0 for none */
 	int lower_namespace; /* IFLA_LINK_NETNSID, -1 when in our own */
+	/* Only where it is told that the link is gone, because it was moved to another namespace:
+	 * that one's id and the index there, else -1 and 0. */
+	int moved_namespace, moved_index;
 	struct hardware_address mac;
 	struct hardware_address permanent_mac;
 	bool ignore_dead_routes;  /* ipv4 devconf ignore_routes_with_linkdown */
