@@ -73,13 +73,13 @@ void acd_timeout(struct acd *acd, usec_t now, uint32_t random)
 }
 
 /*
- * Is the packet proof that somebody else has the address, or wants it? Our own kernel answers for
- * the address already, so what bears our MAC proves nothing. Another's probe counts while we probe
- * ourselves (section 2.1.1); later he will see our defence and give up.
+ * Our own kernel answers for the address already, so what bears our MAC proves nothing. Another's
+ * probe counts while we probe ourselves (section 2.1.1); later he will see our defence and give up.
  */
-static bool is_conflict(const struct acd *acd, const struct arp_packet *packet)
+bool acd_is_conflict(const struct acd *acd, const struct arp_packet *packet)
 {
-	if (hardware_address_equal(&packet->sender_mac, &acd->mac))
+	if (acd->state == ACD_IDLE || acd->state == ACD_CONFLICT ||
+	    hardware_address_equal(&packet->sender_mac, &acd->mac))
 		return false;
 	if (packet->sender.s_addr == acd->address.s_addr)
 		return true;
@@ -87,22 +87,22 @@ static bool is_conflict(const struct acd *acd, const struct arp_packet *packet)
 	       packet->operation == ARP_REQUEST && packet->target.s_addr == acd->address.s_addr;
 }
 
-int acd_receive(struct acd *acd, usec_t now, const struct arp_packet *packet)
+enum acd_verdict acd_receive(struct acd *acd, usec_t now, const struct arp_packet *packet)
 {
-	if (acd->state == ACD_IDLE || acd->state == ACD_CONFLICT || !is_conflict(acd, packet))
-		return 0;
+	if (!acd_is_conflict(acd, packet))
+		return ACD_FINE;
 	/* Section 2.4 (b): defend once, and give up when it comes again within the interval. */
 	if (acd->state != ACD_PROBING &&
 	    (!acd->defended || now - acd->defended >= DEFEND_INTERVAL)) {
 		acd->defended = now;
 		queue(acd, acd->address);
-		return 0;
+		return ACD_DEFENDED;
 	}
 	acd->state = ACD_CONFLICT;
 	acd->rival = packet->sender_mac;
 	acd->next = USEC_INFINITY;
 	acd->packet_ready = false;
-	return 1;
+	return ACD_LOST;
 }
 
 bool acd_pop_packet(struct acd *acd, struct arp_packet *ret)

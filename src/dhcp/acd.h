@@ -34,8 +34,18 @@ void acd_start(struct acd *acd, usec_t now, const struct hardware_address *mac,
 void acd_resume(struct acd *acd, const struct hardware_address *mac, struct in_addr address);
 void acd_stop(struct acd *acd);
 
-/* An ARP packet of the link. Returns 1 when the address is lost: the state is ACD_CONFLICT then. */
-int acd_receive(struct acd *acd, usec_t now, const struct arp_packet *packet);
+enum acd_verdict {
+	ACD_FINE,
+	ACD_DEFENDED, /* another host claimed the address, and was told whose it is */
+	ACD_LOST,     /* the address is another's; the state is ACD_CONFLICT */
+};
+
+/* Is the packet proof that somebody with another MAC has the address, or wants it? A host with
+ * several links on one segment answers itself: its caller asks this, and passes on to acd_receive()
+ * only what no MAC of its own has sent. */
+bool acd_is_conflict(const struct acd *acd, const struct arp_packet *packet);
+/* An ARP packet of the link. */
+enum acd_verdict acd_receive(struct acd *acd, usec_t now, const struct arp_packet *packet);
 /* The time has come that acd->next names. `random` spreads the probes. */
 void acd_timeout(struct acd *acd, usec_t now, uint32_t random);
 /* The packet to broadcast now, if there is one. */

@@ -39,7 +39,7 @@ int arp_parse(const void *bytes, size_t size, struct arp_packet *ret)
 		       : 1;
 }
 
-static struct sock_filter filter[] = {
+static const struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0), /* hardware and protocol */
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, HARDWARE_ETHERNET << 16 | PROTOCOL_IPV4, 0, 3),
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4), /* their lengths */
@@ -48,4 +48,5 @@ static struct sock_filter filter[] = {
 	BPF_STMT(BPF_RET | BPF_K, 0),
 };
 
-const struct sock_fprog arp_packet_filter = {.len = ARRAY_SIZE(filter), .filter = filter};
+const struct sock_fprog arp_packet_filter = {.len = ARRAY_SIZE(filter),
+					     .filter = (struct sock_filter *)filter};

@@ -110,7 +110,7 @@ int packet_parse(const void *bytes, size_t size, bool checksum_pending, struct u
 			 checksum_pending, ret);
 }
 
-static struct sock_filter filter[] = {
+static const struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 9), /* protocol */
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, IP_PROTOCOL_UDP, 0, 6),
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 6), /* flags and fragment offset */
@@ -122,4 +122,5 @@ static struct sock_filter filter[] = {
 	BPF_STMT(BPF_RET | BPF_K, 0),
 };
 
-const struct sock_fprog dhcp_packet_filter = {.len = ARRAY_SIZE(filter), .filter = filter};
+const struct sock_fprog dhcp_packet_filter = {.len = ARRAY_SIZE(filter),
+					      .filter = (struct sock_filter *)filter};

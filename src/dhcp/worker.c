@@ -389,21 +389,45 @@ static void on_attachment(struct worker *worker, enum dna_verdict verdict)
 		     texts[verdict]);
 }
 
+/* A link of ours, on the same segment perhaps: this kernel answers for all of its addresses on
+ * each. */
+static bool is_our_mac(const struct worker *worker, const struct hardware_address *mac)
+{
+	const struct observed *observed = core_observed(worker->service->core);
+	const struct link *link = NULL;
+
+	while ((link = observed_next_link(observed, link)))
+		if (hardware_address_equal(&link->mac, mac))
+			return true;
+	return false;
+}
+
+static void guard(struct worker *worker, usec_t now, const struct arp_packet *packet)
+{
+	char rival[HARDWARE_ADDRESS_TEXT_MAX];
+	enum acd_verdict verdict;
+
+	if (!acd_is_conflict(&worker->acd, packet) || is_our_mac(worker, &packet->sender_mac))
+		return;
+	hardware_address_print(&packet->sender_mac, rival);
+	verdict = acd_receive(&worker->acd, now, packet);
+	core_publish(worker->service->core, "dhcp.conflict",
+		     json_pack("{s:s,s:s,s:b}", "link", worker->spec.link, "mac", rival, "lost",
+			       verdict == ACD_LOST),
+		     verdict == ACD_LOST ? "%s: %s has the address too; it is declined"
+					 : "%s: %s claims the address; it is defended",
+		     worker->spec.link, rival);
+	if (verdict == ACD_LOST)
+		dhcp_client_decline(worker->client, now);
+}
+
 void worker_receive_arp(struct worker *worker, const struct arp_packet *packet)
 {
-	usec_t now = clock_boottime_usec();
 	bool pending = worker->dna.next != USEC_INFINITY;
-	char rival[HARDWARE_ADDRESS_TEXT_MAX];
 
 	if (pending && dna_receive(&worker->dna, packet) != DNA_PENDING)
 		on_attachment(worker, worker->dna.verdict);
-	if (acd_receive(&worker->acd, now, packet) > 0) {
-		core_publish(worker->service->core, "dhcp.conflict",
-			     json_pack("{s:s}", "link", worker->spec.link),
-			     "%s: %s has the address too; it is declined", worker->spec.link,
-			     hardware_address_print(&worker->acd.rival, rival));
-		dhcp_client_decline(worker->client, now);
-	}
+	guard(worker, clock_boottime_usec(), packet);
 	worker_pump(worker);
 }
 

@@ -48,7 +48,7 @@ static void packet_in(struct machines *machines, struct cursor *input)
 
 	if (arp_parse(bytes.data, bytes.size, &packet) != 0)
 		return;
-	if (acd_receive(&machines->acd, machines->now, &packet) > 0)
+	if (acd_receive(&machines->acd, machines->now, &packet) == ACD_LOST)
 		FUZZ_CHECK(machines->acd.state == ACD_CONFLICT &&
 			   machines->acd.next == USEC_INFINITY &&
 			   !hardware_address_equal(&packet.sender_mac, &mac));
