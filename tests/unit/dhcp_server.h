@@ -115,3 +115,84 @@ static inline int answer(struct script *script, const struct dhcp_packet *reques
 	}
 	return reply_send(script);
 }
+
+/* ---- what tests begin and end with ---- */
+
+static inline int setup_with(void **state, bool ipv6_only, bool plain)
+{
+	struct script *script = calloc(1, sizeof(*script));
+	struct dhcp_client_config config = {
+		.mac = {.length = 6},
+		.rapid_commit = true,
+		.hostname = "box",
+		.ipv6_only = ipv6_only,
+		.plain_mac_id = plain,
+		.seed = 42,
+	};
+
+	memcpy(config.mac.bytes, test_mac, 6);
+	script->now = 1000 * SECOND;
+	assert_int_equal(dhcp_client_new(&script->client, &config), 0);
+	*state = script;
+	return 0;
+}
+
+static inline int setup(void **state)
+{
+	return setup_with(state, false, false);
+}
+
+/* Asks for option 108, and has the plain MAC for its id. */
+static inline int setup_ipv6_only(void **state)
+{
+	return setup_with(state, true, true);
+}
+
+static inline int teardown(void **state)
+{
+	struct script *script = *state;
+
+	dhcp_client_free(script->client);
+	free(script);
+	return 0;
+}
+
+static inline void advance_to_deadline(struct script *script)
+{
+	usec_t deadline = dhcp_client_deadline(script->client);
+
+	assert_true(deadline != USEC_INFINITY && deadline >= script->now);
+	script->now = deadline;
+	dhcp_client_timeout(script->client, script->now);
+}
+
+/* The four messages, from nothing to a lease of 192.0.2.50. */
+static inline void obtain(struct script *script, uint32_t seconds)
+{
+	struct dhcp_packet packet;
+
+	dhcp_client_start(script->client, script->now, NULL);
+	expect_message(script, DHCP_DISCOVER, &packet);
+	assert_int_equal(answer(script, &packet, DHCP_OFFER, "192.0.2.50", seconds), 0);
+	expect_message(script, DHCP_REQUEST, &packet);
+	assert_int_equal(answer(script, &packet, DHCP_ACK, "192.0.2.50", seconds), 0);
+	expect_event(script, DHCP_EVENT_BOUND);
+	assert_int_equal(dhcp_client_state(script->client), DHCP_BOUND);
+	expect_silence(script);
+}
+
+/* Starts with a known lease of 192.0.2.50: both questions are asked in the same moment. */
+static inline void reboot(struct script *script, struct dhcp_packet *request,
+			  struct dhcp_packet *discover)
+{
+	struct dhcp_lease known = {.address = ip("192.0.2.50"), .prefix_length = 24};
+
+	dhcp_client_start(script->client, script->now, &known);
+	assert_int_equal(dhcp_client_state(script->client), DHCP_REBOOTING);
+	expect_message(script, DHCP_REQUEST, request);
+	expect_message(script, DHCP_DISCOVER, discover);
+	assert_memory_not_equal(request->payload + 4, discover->payload + 4, 4);
+}
+
+#define TEST(name)	     cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_IPV6_ONLY(name) cmocka_unit_test_setup_teardown(name, setup_ipv6_only, teardown)

@@ -1,67 +1,5 @@
 #include "dhcp_server.h"
 
-static int setup_with(void **state, bool ipv6_only, bool plain)
-{
-	struct script *script = calloc(1, sizeof(*script));
-	struct dhcp_client_config config = {
-		.mac = {.length = 6},
-		.rapid_commit = true,
-		.hostname = "box",
-		.ipv6_only = ipv6_only,
-		.plain_mac_id = plain,
-		.seed = 42,
-	};
-
-	memcpy(config.mac.bytes, test_mac, 6);
-	script->now = 1000 * SECOND;
-	assert_int_equal(dhcp_client_new(&script->client, &config), 0);
-	*state = script;
-	return 0;
-}
-
-static int setup(void **state)
-{
-	return setup_with(state, false, false);
-}
-
-static int setup_ipv6_only(void **state)
-{
-	return setup_with(state, true, true);
-}
-
-static int teardown(void **state)
-{
-	struct script *script = *state;
-
-	dhcp_client_free(script->client);
-	free(script);
-	return 0;
-}
-
-static void advance_to_deadline(struct script *script)
-{
-	usec_t deadline = dhcp_client_deadline(script->client);
-
-	assert_true(deadline != USEC_INFINITY && deadline >= script->now);
-	script->now = deadline;
-	dhcp_client_timeout(script->client, script->now);
-}
-
-/* The four messages, from nothing to a lease of 192.0.2.50. */
-static void obtain(struct script *script, uint32_t seconds)
-{
-	struct dhcp_packet packet;
-
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
-	assert_int_equal(answer(script, &packet, DHCP_OFFER, "192.0.2.50", seconds), 0);
-	expect_message(script, DHCP_REQUEST, &packet);
-	assert_int_equal(answer(script, &packet, DHCP_ACK, "192.0.2.50", seconds), 0);
-	expect_event(script, DHCP_EVENT_BOUND);
-	assert_int_equal(dhcp_client_state(script->client), DHCP_BOUND);
-	expect_silence(script);
-}
-
 static void test_four_messages(void **state)
 {
 	struct script *script = *state;
@@ -136,18 +74,6 @@ static void test_ack_to_a_discover_without_rapid_commit_is_ignored(void **state)
 	expect_message(script, DHCP_DISCOVER, &packet);
 	assert_int_equal(answer(script, &packet, DHCP_ACK, "192.0.2.50", 600), 1);
 	expect_no_event(script);
-}
-
-/* Starts with a known lease of 192.0.2.50: both questions are asked in the same moment. */
-static void reboot(struct script *script, struct dhcp_packet *request, struct dhcp_packet *discover)
-{
-	struct dhcp_lease known = {.address = ip("192.0.2.50"), .prefix_length = 24};
-
-	dhcp_client_start(script->client, script->now, &known);
-	assert_int_equal(dhcp_client_state(script->client), DHCP_REBOOTING);
-	expect_message(script, DHCP_REQUEST, request);
-	expect_message(script, DHCP_DISCOVER, discover);
-	assert_memory_not_equal(request->payload + 4, discover->payload + 4, 4);
 }
 
 static void test_reboot_won_by_the_known_address(void **state)
@@ -483,7 +409,6 @@ static void test_offers_that_make_no_sense(void **state)
 
 int main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 		TEST(test_four_messages),
 		TEST(test_first_question_at_once_and_resend_after_half_a_second),
@@ -505,8 +430,7 @@ int main(void)
 		TEST(test_confirmation_without_answer_changes_nothing),
 		TEST(test_sleep_over_the_end_of_the_lease),
 		TEST(test_infinite_lease),
-		cmocka_unit_test_setup_teardown(test_ipv6_only_is_obeyed, setup_ipv6_only,
-						teardown),
+		TEST_IPV6_ONLY(test_ipv6_only_is_obeyed),
 		TEST(test_ipv6_only_is_not_asked_for_unless_wanted),
 		TEST(test_client_id_holds_the_mac),
 		TEST(test_answers_that_are_not_for_us),
