@@ -9,12 +9,12 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <systemd/sd-daemon.h>
 
 #include "dhcp/service.h"
 #include "dns/dns.h"
 #include "link/link.h"
+#include "namespace.h"
 #include "online/online.h"
 #include "options.h"
 #include "tools/tools.h"
@@ -27,6 +27,7 @@ struct daemon {
 	struct dns_service *dns;
 	struct online_service *online;
 	struct tools_server *tools;
+	usec_t started; /* boottime */
 };
 
 static void daemon_clear(struct daemon *daemon)
@@ -44,24 +45,6 @@ static void daemon_clear(struct daemon *daemon)
 	if (daemon->core)
 		core_free(daemon->core);
 	sd_event_unref(daemon->event);
-}
-
-/* A mistake in a script must not take over the machine that it runs on: the network namespace of
- * process 1 is managed only when that was asked for. */
-static int namespace_check(const struct options *options, struct error *error)
-{
-	struct stat ours, first;
-	int r;
-
-	if (options->host)
-		return 0;
-	if (stat("/proc/self/ns/net", &ours) >= 0 && stat("/proc/1/ns/net", &first) >= 0 &&
-	    (ours.st_dev != first.st_dev || ours.st_ino != first.st_ino))
-		return 0;
-	r = error_set(error, ERROR_HOST_NAMESPACE, NULL,
-		      "this is the host's own network namespace");
-	error_hint(error, "give --host to manage it, or start in a namespace of your own");
-	return r;
 }
 
 static int stage_failed(const char *stage, int r, struct error *error)
@@ -109,14 +92,17 @@ static int services_start(struct daemon *daemon, const struct options *options, 
 		.link_manager = daemon->link_manager,
 		.dhcp = daemon->dhcp,
 		.dns = daemon->dns,
+		.started = daemon->started,
 	};
 	struct tools_server_config config = {
 		.socket_path = options->socket_path,
 		.state_directory = options->state_directory,
 	};
-	int r = online_service_new(&daemon->online, daemon->core, &options->online, servers_in_use,
-				   daemon->dns);
+	struct online_config online = options->online;
+	int r;
 
+	online.started = daemon->started;
+	r = online_service_new(&daemon->online, daemon->core, &online, servers_in_use, daemon->dns);
 	if (r < 0)
 		return stage_failed("the connectivity check", r, error);
 	services.online = daemon->online;
@@ -142,7 +128,7 @@ static int signals_attach(sd_event *event)
 
 static int run(struct daemon *daemon, const struct options *options, struct error *error)
 {
-	int r = namespace_check(options, error);
+	int r = namespace_check(options->host, error);
 
 	if (r < 0)
 		return r;
@@ -165,7 +151,7 @@ static int run(struct daemon *daemon, const struct options *options, struct erro
 
 int main(int argc, char **argv)
 {
-	struct daemon daemon = {0};
+	struct daemon daemon = {.started = clock_boottime_usec()};
 	struct options options;
 	struct error error;
 	int r = options_parse(argc, argv, &options, &error);
