@@ -7,9 +7,8 @@
 
 #include "types-internal.h"
 
-#define FIELDS_ALL                                                                                 \
-	(LINK_FIELD_UP | LINK_FIELD_MTU | LINK_FIELD_MAC | LINK_FIELD_IGNORE_DEAD_ROUTES |         \
-	 LINK_FIELD_PROMOTE_SECONDARIES)
+#define FIELDS_IPV4 (LINK_FIELD_IGNORE_DEAD_ROUTES | LINK_FIELD_PROMOTE_SECONDARIES)
+#define FIELDS_ALL  (LINK_FIELD_UP | LINK_FIELD_MTU | LINK_FIELD_MAC | FIELDS_IPV4)
 
 /* The truths among the settings: JSON member, field, place. */
 static const struct {
@@ -17,11 +16,11 @@ static const struct {
 	unsigned field;
 	size_t offset;
 } truths[] = {
-	{"up",		  LINK_FIELD_UP,		      offsetof(struct link_settings, up)			},
-	{"ignore_dead_routes",  LINK_FIELD_IGNORE_DEAD_ROUTES,
-	 offsetof(struct link_settings,							ignore_dead_routes) },
+	{"up", LINK_FIELD_UP, offsetof(struct link_settings, up)},
+	{"ignore_dead_routes", LINK_FIELD_IGNORE_DEAD_ROUTES,
+	 offsetof(struct link_settings, ignore_dead_routes)},
 	{"promote_secondaries", LINK_FIELD_PROMOTE_SECONDARIES,
-	 offsetof(struct link_settings,							promote_secondaries)},
+	 offsetof(struct link_settings, promote_secondaries)},
 };
 
 static bool *truth(struct link_settings *settings, unsigned i)
@@ -197,6 +196,9 @@ static int link_apply(struct core *core, const void *before, const void *after, 
 		return 0;
 	r = netlink_request(core_netlink(core),
 			    netlink_build_link_set(buffer, link->index, &settings));
+	/* The kernel announces the two IPv4 settings only of a link that is up. */
+	if (r >= 0 && settings.fields & FIELDS_IPV4)
+		r = observed_refresh_link(core_observed(core), core_netlink(core), link->index);
 	if (r >= 0)
 		return 0;
 	snprintf(what, sizeof(what), "the settings of %s", a->name);

@@ -76,7 +76,7 @@ static int sessions_read(struct sessions *ret)
 				   .nlmsg_flags = NLM_F_REQUEST | NLM_F_DUMP},
 			.request = {.sdiag_family = families[i],
 				    .sdiag_protocol = IPPROTO_TCP,
-				    .idiag_states = 1 << TCP_ESTABLISHED	},
+				    .idiag_states = 1 << TCP_ESTABLISHED},
 		};
 
 		r = netlink_query(socket, &query.header, session_collect, ret);

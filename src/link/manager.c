@@ -42,14 +42,15 @@ static int propose_link(struct core *core, struct proposal *proposal, const stru
 	struct link_spec spec = {
 		.settings =
 			{
-				   .fields = LINK_FIELD_UP | LINK_FIELD_IGNORE_DEAD_ROUTES |
-					  LINK_FIELD_PROMOTE_SECONDARIES, .up = true,
-				   /* A route by a link without carrier is skipped by the kernel
-				   * itself: the other  uplink is in use at once, and nothing need be
-				   * put back after a flap. */
+				.fields = LINK_FIELD_UP | LINK_FIELD_IGNORE_DEAD_ROUTES |
+					  LINK_FIELD_PROMOTE_SECONDARIES,
+				.up = true,
+				/* A route by a link without carrier is skipped by the kernel
+				 * itself: the other  uplink is in use at once, and nothing need be
+				 * put back after a flap. */
 				.ignore_dead_routes = true,
-				   .promote_secondaries = true,
-				   },
+				.promote_secondaries = true,
+			},
 	};
 
 	text_copy(spec.name, sizeof(spec.name), link->name);

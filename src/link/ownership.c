@@ -24,15 +24,15 @@ static const struct {
 	const char *prefix;
 	const char *why;
 } engine_names[] = {
-	{"veth",	 "a container's veth"	     },
-	{"cali",	 "a Calico endpoint"	    },
-	{"lxc",	"a container of Cilium or LXC" },
-	{"vnet",	 "a virtual machine's interface"},
-	{"docker", "made by Docker"		   },
-	{"podman", "made by Podman"		   },
-	{"cni",	"made by a CNI plugin"	      },
-	{"ve-",	"a container of systemd-nspawn"},
-	{"vb-",	"a container of systemd-nspawn"},
+	{"veth", "a container's veth"},
+	{"cali", "a Calico endpoint"},
+	{"lxc", "a container of Cilium or LXC"},
+	{"vnet", "a virtual machine's interface"},
+	{"docker", "made by Docker"},
+	{"podman", "made by Podman"},
+	{"cni", "made by a CNI plugin"},
+	{"ve-", "a container of systemd-nspawn"},
+	{"vb-", "a container of systemd-nspawn"},
 };
 
 static const char *engine_name(const char *name)

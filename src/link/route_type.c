@@ -14,10 +14,10 @@ static const struct {
 	const char *text;
 	uint8_t type;
 } route_types[] = {
-	{"unicast",	    RTN_UNICAST    },
-	{"blackhole",   RTN_BLACKHOLE  },
+	{"unicast", RTN_UNICAST},
+	{"blackhole", RTN_BLACKHOLE},
 	{"unreachable", RTN_UNREACHABLE},
-	{"prohibit",    RTN_PROHIBIT	 },
+	{"prohibit", RTN_PROHIBIT},
 };
 
 static const char *route_type_text(uint8_t type)
