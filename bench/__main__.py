@@ -72,8 +72,7 @@ def main() -> int:
     for experiment in dict.fromkeys(EXPERIMENTS[name] for name in wanted):
         for row in experiment(choice):
             # An experiment may give more rows than those that were asked for.
-            base = next(name for name in EXPERIMENTS if row.work.startswith(name))
-            if base in wanted or row.work not in EXPERIMENTS:
+            if row.work in wanted or row.work not in EXPERIMENTS:
                 show(row, options.json)
     if warning := busy():
         print(f"\nThe machine is in use ({warning}): figures are noisy.", file=sys.stderr)

@@ -116,12 +116,16 @@ def dhclient(uplinks: Sequence[Uplink], work: str) -> list[str]:
     return ["/sbin/dhclient", "-4", "-d", *files, uplinks[0].name]
 
 
+# Without --nodev it ignores links that udev does not know of: there is none in the namespace.
+DHCPCD = ["/sbin/dhcpcd", "-4", "-B", "--nodev"]
+
+
 def dhcpcd(uplinks: Sequence[Uplink], work: str) -> list[str]:
-    return ["/sbin/dhcpcd", "-4", "-B", *names(uplinks)]
+    return [*DHCPCD, *names(uplinks)]
 
 
 def dhcpcd_without_arp(uplinks: Sequence[Uplink], work: str) -> list[str]:
-    return ["/sbin/dhcpcd", "-4", "-B", "-A", *names(uplinks)]
+    return [*DHCPCD, "--noarp", *names(uplinks)]
 
 
 ONLINE, HOTPLUG, FAILOVER = "online", "hotplug", "failover"

@@ -114,7 +114,7 @@ static void send_message(const struct uplink *uplink, uint8_t type)
 		       .tot_len = htons(sizeof(packet))},
 		.udp = {.source = htons(68),
 			.dest = htons(67),
-			.len = htons(sizeof(packet) - sizeof(packet.ip))			},
+			.len = htons(sizeof(packet) - sizeof(packet.ip))},
 		.dhcp = {.op = 1,
 			 .hardware_type = 1,
 			 .hardware_length = ETH_ALEN,

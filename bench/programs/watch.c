@@ -65,8 +65,9 @@ struct watch {
 	int index, other_index;
 	uint16_t sequence;
 	pid_t pid;
+	bool ended;
+	int status;	/* as of waitpid(), if it ended */
 	bool routes[2]; /* a default route by the link, and by the other */
-	bool triggered;
 	double start, last_ping;
 	double carrier, address, route, reply; /* milliseconds since the start, 0: not yet */
 };
@@ -154,10 +155,7 @@ static void take_events(struct watch *watch)
 
 static bool wait_for_event(struct watch *watch, long nanoseconds)
 {
-	struct pollfd readable[] = {
-		{watch->events, POLLIN, 0},
-		    {watch->echo,	  POLLIN, 0}
-	    };
+	struct pollfd readable[] = {{watch->events, POLLIN, 0}, {watch->echo, POLLIN, 0}};
 	struct timespec timeout = {nanoseconds / 1000000000, nanoseconds % 1000000000};
 
 	return ppoll(readable, 2, &timeout, NULL) > 0;
@@ -224,6 +222,12 @@ static void start_program(struct watch *watch)
 	close(streams[1]);
 }
 
+static bool has_ended(struct watch *watch)
+{
+	watch->ended = watch->ended || waitpid(watch->pid, &watch->status, WNOHANG) == watch->pid;
+	return watch->ended;
+}
+
 /* Events that came so far are forgotten; what comes from now on belongs to what is measured. */
 static void start_clock(struct watch *watch)
 {
@@ -233,7 +237,6 @@ static void start_clock(struct watch *watch)
 	}
 	watch->carrier = watch->address = watch->route = watch->reply = 0;
 	watch->start = now_ms();
-	watch->triggered = true;
 }
 
 static bool is_settled(const struct watch *watch)
@@ -247,12 +250,12 @@ static void wait_until_settled(struct watch *watch)
 {
 	double deadline = now_ms() + watch->options.timeout_ms, until;
 
-	while (!is_settled(watch) && now_ms() < deadline) {
+	while (!is_settled(watch) && !has_ended(watch) && now_ms() < deadline) {
 		wait_for_event(watch, EVENT_POLL_NS);
 		take_events(watch);
 	}
 	until = now_ms() + watch->options.settle_ms;
-	while (now_ms() < until) {
+	while (!has_ended(watch) && now_ms() < until) {
 		wait_for_event(watch, EVENT_POLL_NS);
 		take_events(watch);
 	}
@@ -293,7 +296,7 @@ static bool is_done(struct watch *watch)
 	if (watch->options.other) {
 		if (route_link(watch->requests, inet_addr("8.8.8.8")) == watch->other_index)
 			note(&watch->route, now_ms() - watch->start);
-		return watch->route != 0;
+		return watch->route != 0 && watch->carrier != 0;
 	}
 	return watch->address != 0 && watch->route != 0 &&
 	       (watch->reply != 0 || !watch->options.gateway);
@@ -306,7 +309,7 @@ static bool watch_until_done(struct watch *watch)
 	while (!is_done(watch)) {
 		bool pinging = watch->options.gateway && watch->address != 0 && watch->route != 0;
 
-		if (now_ms() > deadline)
+		if (has_ended(watch) || now_ms() > deadline)
 			return false;
 		if (pinging)
 			send_echo(watch);
@@ -334,7 +337,9 @@ static void report(const struct watch *watch, bool done)
 	print_time("address", watch->address);
 	print_time("route", watch->route);
 	print_time("ping", watch->reply);
-	if (watch->options.memory_s > 0) {
+	if (watch->ended)
+		printf(", \"ended\": %d", WEXITSTATUS(watch->status));
+	if (watch->options.memory_s > 0 && !watch->ended) {
 		struct process_memory memory;
 
 		usleep((useconds_t)(watch->options.memory_s * 1e6));
@@ -346,17 +351,17 @@ static void report(const struct watch *watch, bool done)
 }
 
 static const struct option long_options[] = {
-	{"interface",	      required_argument, NULL, 'i'},
-	{"gateway",		    required_argument, NULL, 'g'},
-	{"other",		  required_argument, NULL, 'o'},
-	{"trigger",required_argument, NULL, 't'},
-	{"far-end",		    required_argument, NULL, 'f'},
-	{"state",		  required_argument, NULL, 's'},
-	{"settle",		   required_argument, NULL, 'w'},
-	{"memory",		   required_argument, NULL, 'm'},
-	{"timeout",		    required_argument, NULL, 'T'},
-	{"log",		required_argument, NULL, 'l'},
-	{0	  },
+	{"interface", required_argument, NULL, 'i'},
+	{"gateway", required_argument, NULL, 'g'},
+	{"other", required_argument, NULL, 'o'},
+	{"trigger", required_argument, NULL, 't'},
+	{"far-end", required_argument, NULL, 'f'},
+	{"state", required_argument, NULL, 's'},
+	{"settle", required_argument, NULL, 'w'},
+	{"memory", required_argument, NULL, 'm'},
+	{"timeout", required_argument, NULL, 'T'},
+	{"log", required_argument, NULL, 'l'},
+	{0},
 };
 
 static bool take_option(int option, struct options *options)
@@ -415,13 +420,11 @@ static void open_sockets(struct watch *watch)
 
 int main(int argc, char **argv)
 {
-	struct watch watch = {
-		.options = {.interface = "eth0",
-			    .log = "/dev/null",
-			    .namespace = -1,
-			    .up = true,
-			    .timeout_ms = 30e3}
-	       };
+	struct watch watch = {.options = {.interface = "eth0",
+					  .log = "/dev/null",
+					  .namespace = -1,
+					  .up = true,
+					  .timeout_ms = 30e3}};
 	int option;
 	bool done;
 
