@@ -145,18 +145,20 @@ static int schema_create(struct store *store, struct error *error)
 	return 0;
 }
 
-int store_open(struct store **ret, const char *directory, struct error *error)
+/* One process alone uses the database: exclusive locking spares the shared index file. */
+static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -256;"
+			       "PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;"
+			       "PRAGMA journal_mode = WAL;";
+
+/*
+ * Opens the file, or makes it. A new database is made without waiting for the disk, since the
+ * network waits for it and it holds nothing yet: what a power cut leaves of it is set aside by
+ * store_open().
+ */
+static int open_file(struct store *store, const char *path, struct error *error)
 {
-	_cleanup_(store_cleanup) struct store *store = calloc(1, sizeof(*store));
-	char path[4096];
 	int r;
 
-	if (!store)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot open the database");
-	if (snprintf(path, sizeof(path), "%s/aiosnet.db", directory) >= (int)sizeof(path))
-		return error_set(error, ERROR_STORE_FAILED, NULL, "the state path is too long");
-
-	/* No lookaside memory: the daemon keeps its footprint small, and its statements are few. */
 	if (sqlite3_open_v2(path, &store->database,
 			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX |
 				    SQLITE_OPEN_NOFOLLOW,
@@ -165,18 +167,59 @@ int store_open(struct store **ret, const char *directory, struct error *error)
 	if (chmod(path, 0600) < 0)
 		return error_set(error, ERROR_STORE_FAILED, NULL, "cannot protect %s: %s", path,
 				 strerror(errno));
-
-	/* One process alone uses it: exclusive locking spares the shared index file. */
-	if (sqlite3_exec(store->database,
-			 "PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL;"
-			 "PRAGMA synchronous = NORMAL; PRAGMA cache_size = -256;"
-			 "PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;",
-			 NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(store->database, "PRAGMA synchronous = OFF", NULL, NULL, NULL) !=
+		    SQLITE_OK ||
+	    sqlite3_exec(store->database, settings, NULL, NULL, NULL) != SQLITE_OK)
 		return store_failed(store, "cannot set up the state database", error);
-
 	r = schema_create(store, error);
-	if (r < 0)
+	if (r >= 0 && store_set_durable(store, false) < 0)
+		r = store_failed(store, "cannot set up the state database", error);
+	return r;
+}
+
+/* Moves a damaged database out of the way, with its log: a host without its history is on the
+ * network, one whose daemon does not start is not. */
+static int set_aside(const char *path, struct error *error)
+{
+	static const char *const parts[] = {"", "-wal", "-shm"};
+	char from[4096 + 8], to[4096 + 24];
+
+	for (unsigned i = 0; i < ARRAY_SIZE(parts); i++) {
+		snprintf(from, sizeof(from), "%s%s", path, parts[i]);
+		snprintf(to, sizeof(to), "%s.damaged%s", path, parts[i]);
+		if (rename(from, to) < 0 && errno != ENOENT)
+			return error_set(error, ERROR_STORE_FAILED, NULL, "cannot set %s aside: %s",
+					 from, strerror(errno));
+	}
+	log_warning("the state database was damaged and is set aside as %s.damaged", path);
+	return 0;
+}
+
+int store_open(struct store **ret, const char *directory, struct error *error)
+{
+	_cleanup_(store_cleanup) struct store *store = calloc(1, sizeof(*store));
+	struct error found;
+	char path[4096];
+	int r;
+
+	if (!store)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot open the database");
+	if (snprintf(path, sizeof(path), "%s/aiosnet.db", directory) >= (int)sizeof(path))
+		return error_set(error, ERROR_STORE_FAILED, NULL, "the state path is too long");
+
+	r = open_file(store, path, &found);
+	if (r < 0 && found.code == ERROR_STORE_CORRUPT) {
+		sqlite3_close(TAKE_PTR(store->database));
+		r = set_aside(path, error);
+		if (r < 0)
+			return r;
+		r = open_file(store, path, &found);
+	}
+	if (r < 0) {
+		if (error)
+			*error = found;
 		return r;
+	}
 	*ret = TAKE_PTR(store);
 	return 0;
 }

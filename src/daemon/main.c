@@ -28,10 +28,17 @@ struct daemon {
 	struct online_service *online;
 	struct tools_server *tools;
 	usec_t started; /* boottime */
+	const struct options *options;
+	sd_event_source *services; /* to be started; off once they are */
+	struct error failure;	   /* why the loop was left, or ERROR_NONE */
 };
+
+/* The services wait for the first lease, but no longer than this. */
+#define SERVICES_WAIT (20 * USEC_PER_MSEC)
 
 static void daemon_clear(struct daemon *daemon)
 {
+	sd_event_source_disable_unref(daemon->services);
 	if (daemon->tools)
 		tools_server_free(daemon->tools);
 	if (daemon->online)
@@ -86,8 +93,9 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 	return r < 0 ? r : link_manager_start(daemon->link_manager, error);
 }
 
-static int services_start(struct daemon *daemon, const struct options *options, struct error *error)
+static int services_start(struct daemon *daemon, struct error *error)
 {
+	const struct options *options = daemon->options;
 	struct tool_services services = {
 		.link_manager = daemon->link_manager,
 		.dhcp = daemon->dhcp,
@@ -107,6 +115,43 @@ static int services_start(struct daemon *daemon, const struct options *options, 
 		return stage_failed("the connectivity check", r, error);
 	services.online = daemon->online;
 	return tools_server_new(&daemon->tools, daemon->core, &config, &services, error);
+}
+
+static int on_services(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	int r = services_start(daemon, &daemon->failure);
+
+	if (r < 0)
+		return sd_event_exit(daemon->event, r);
+	/* Nobody may be listening: then there is nothing to notify. */
+	(void)sd_notify(0, "READY=1");
+	return 0;
+}
+
+/* The first lease is in use: whether packets come back can be asked, and others may ask us. */
+static void on_event(const struct event_record *event, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	if (!daemon->tools && strcmp(event->kind, "tx.committed") == 0 &&
+	    strcmp(json_member_text(event->data, "tool") ?: "", "dhcp") == 0 &&
+	    sd_event_source_set_time(daemon->services, 0) < 0)
+		log_error("the services cannot be started at once");
+}
+
+/* Starts the services when the first lease is there, or soon: what they open takes longer than a
+ * DHCP server needs for its answer. */
+static int services_schedule(struct daemon *daemon, struct error *error)
+{
+	int r = sd_event_add_time(daemon->event, &daemon->services, CLOCK_BOOTTIME,
+				  clock_boottime_usec() + SERVICES_WAIT, 1, on_services, daemon);
+
+	if (r >= 0)
+		r = sd_event_source_set_priority(daemon->services, SD_EVENT_PRIORITY_IDLE);
+	if (r >= 0)
+		r = core_add_event_handler(daemon->core, on_event, daemon);
+	return r < 0 ? stage_failed("the services", r, error) : 0;
 }
 
 static int signals_attach(sd_event *event)
@@ -132,6 +177,7 @@ static int run(struct daemon *daemon, const struct options *options, struct erro
 
 	if (r < 0)
 		return r;
+	daemon->options = options;
 	r = sd_event_new(&daemon->event);
 	if (r >= 0)
 		r = signals_attach(daemon->event);
@@ -139,13 +185,15 @@ static int run(struct daemon *daemon, const struct options *options, struct erro
 		return stage_failed("the event loop", r, error);
 	r = rooms_start(daemon, options, error);
 	if (r >= 0)
-		r = services_start(daemon, options, error);
+		r = services_schedule(daemon, error);
 	if (r < 0)
 		return r;
-	/* Nobody may be listening: then there is nothing to notify. */
-	(void)sd_notify(0, "READY=1");
 	r = sd_event_loop(daemon->event);
 	(void)sd_notify(0, "STOPPING=1");
+	if (daemon->failure.code) {
+		*error = daemon->failure;
+		return r;
+	}
 	return r < 0 ? stage_failed("the event loop", r, error) : 0;
 }
 

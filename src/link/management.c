@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <linux/inet_diag.h>
+#include <linux/rtnetlink.h>
 #include <linux/sock_diag.h>
 #include <netinet/tcp.h>
 #include <stdio.h>
@@ -220,13 +221,31 @@ static int session_check(struct core *core, const struct plan *plan, const struc
 	return 0;
 }
 
+static bool link_step_takes_away(const struct step *step)
+{
+	const struct link_spec *after = step->after;
+
+	return after && after->settings.fields & LINK_FIELD_UP && !after->settings.up;
+}
+
+static bool route_step_takes_away(const struct step *step)
+{
+	const struct route_spec *before = step->before, *after = step->after;
+
+	return before &&
+	       (!after || after->type != RTN_UNICAST || strcmp(before->link, after->link) != 0 ||
+		!ip_address_equal(&before->gateway, &after->gateway));
+}
+
+/* Who is connected is asked only where it matters: the kernel walks a table of all connections. */
 static bool takes_something_away(const struct plan *plan)
 {
 	const struct step *step = NULL;
 
 	while ((step = plan_next_step(plan, step)))
-		if (step->before && (step->type == &link_type || step->type == &address_type ||
-				     step->type == &route_type))
+		if ((step->type == &link_type && link_step_takes_away(step)) ||
+		    (step->type == &address_type && !step->after) ||
+		    (step->type == &route_type && route_step_takes_away(step)))
 			return true;
 	return false;
 }
