@@ -11,11 +11,11 @@ static const struct {
 	const char *key;
 	size_t offset;
 } truths[] = {
-	{"use_dns",	    offsetof(struct dhcp_spec, use_dns)	       },
-	{"use_routes",      offsetof(struct dhcp_spec, use_routes)     },
-	{"use_mtu",	    offsetof(struct dhcp_spec, use_mtu)	       },
+	{"use_dns", offsetof(struct dhcp_spec, use_dns)},
+	{"use_routes", offsetof(struct dhcp_spec, use_routes)},
+	{"use_mtu", offsetof(struct dhcp_spec, use_mtu)},
 	{"allow_ipv6_only", offsetof(struct dhcp_spec, allow_ipv6_only)},
-	{"release",	    offsetof(struct dhcp_spec, release)	       },
+	{"release", offsetof(struct dhcp_spec, release)},
 };
 
 static const char *const identities[] = {

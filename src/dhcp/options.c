@@ -256,29 +256,28 @@ static int read_search(struct cursor value, struct dhcp_lease *lease)
 }
 
 /* What a lease is made of, in the order in which it is asked for: what a server short of room
- * leaves out is what comes last. */
+ * leaves out is what comes last. What has no reader is read by lease.c and client.c. */
 static const struct {
 	uint8_t option;
-	int (*read)(struct cursor value,
-		    struct dhcp_lease *lease); /* NULL: lease.c and client.c read it */
+	int (*read)(struct cursor value, struct dhcp_lease *lease);
 } table[] = {
-	{DHCP_OPTION_SUBNET_MASK,		  NULL	      },
- /* Must be asked for before the router option (RFC 3442). */
-	{DHCP_OPTION_CLASSLESS_ROUTES_MICROSOFT, read_routes   },
-	{DHCP_OPTION_CLASSLESS_ROUTES,	       read_routes	  },
-	{DHCP_OPTION_ROUTER,		     read_gateways },
-	{DHCP_OPTION_DNS,			  read_dns	  },
-	{DHCP_OPTION_LEASE_TIME,		 NULL	     },
-	{DHCP_OPTION_T1,			 NULL	     },
-	{DHCP_OPTION_T2,			 NULL	     },
-	{DHCP_OPTION_DOMAIN,		     read_domain	},
-	{DHCP_OPTION_SEARCH,		     read_search	},
-	{DHCP_OPTION_MTU,			  read_mtu	  },
-	{DHCP_OPTION_BROADCAST,			read_broadcast},
-	{DHCP_OPTION_NTP,			  read_ntp	  },
-	{DHCP_OPTION_CAPTIVE_PORTAL,	     read_portal	},
-	{DHCP_OPTION_HOSTNAME,		       read_hostname },
-	{DHCP_OPTION_IPV6_ONLY,			NULL	    },
+	{DHCP_OPTION_SUBNET_MASK, NULL},
+	/* Must be asked for before the router option (RFC 3442). */
+	{DHCP_OPTION_CLASSLESS_ROUTES_MICROSOFT, read_routes},
+	{DHCP_OPTION_CLASSLESS_ROUTES, read_routes},
+	{DHCP_OPTION_ROUTER, read_gateways},
+	{DHCP_OPTION_DNS, read_dns},
+	{DHCP_OPTION_LEASE_TIME, NULL},
+	{DHCP_OPTION_T1, NULL},
+	{DHCP_OPTION_T2, NULL},
+	{DHCP_OPTION_DOMAIN, read_domain},
+	{DHCP_OPTION_SEARCH, read_search},
+	{DHCP_OPTION_MTU, read_mtu},
+	{DHCP_OPTION_BROADCAST, read_broadcast},
+	{DHCP_OPTION_NTP, read_ntp},
+	{DHCP_OPTION_CAPTIVE_PORTAL, read_portal},
+	{DHCP_OPTION_HOSTNAME, read_hostname},
+	{DHCP_OPTION_IPV6_ONLY, NULL},
 };
 
 size_t lease_parameters(bool ipv6_only, uint8_t *buffer, size_t size)

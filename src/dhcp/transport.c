@@ -281,11 +281,9 @@ int transport_send_unicast(struct transport *transport, int index, struct in_add
 	union {
 		struct cmsghdr header;
 		char space[CMSG_SPACE(sizeof(struct in_pktinfo))];
-	} control = {
-		.header = {.cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo)),
-			   .cmsg_level = IPPROTO_IP,
-			   .cmsg_type = IP_PKTINFO}
-	   };
+	} control = {.header = {.cmsg_len = CMSG_LEN(sizeof(struct in_pktinfo)),
+				.cmsg_level = IPPROTO_IP,
+				.cmsg_type = IP_PKTINFO}};
 	struct in_pktinfo info = {.ipi_ifindex = index, .ipi_spec_dst = source};
 	struct iovec vector = {.iov_base = (void *)payload, .iov_len = size};
 	struct msghdr message = {

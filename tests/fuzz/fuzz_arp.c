@@ -3,12 +3,8 @@
 #include "dhcp/dna.h"
 #include "fuzz.h"
 
-static const struct hardware_address mac = {
-	.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}
-};
-static const struct hardware_address gateway_mac = {
-	.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 2}
-};
+static const struct hardware_address mac = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}};
+static const struct hardware_address gateway_mac = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 2}};
 
 struct machines {
 	struct acd acd;

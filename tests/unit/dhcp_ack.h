@@ -37,9 +37,7 @@ static inline void put_u32(struct ack *ack, uint8_t option, uint32_t value)
 
 static inline void bare(struct ack *ack, const char *yours)
 {
-	const struct hardware_address mac = {
-		.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}
-	   };
+	const struct hardware_address mac = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}};
 	const struct in_addr none = {0};
 	struct in_addr address = ip(yours);
 	uint8_t type = DHCP_ACK;

@@ -5,15 +5,9 @@
 #define SECOND USEC_PER_SEC
 #define START  (1000 * SECOND)
 
-static const struct hardware_address ours = {
-	.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}
-};
-static const struct hardware_address rival = {
-	.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 0xff}
-};
-static const struct hardware_address router = {
-	.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 2}
-};
+static const struct hardware_address ours = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}};
+static const struct hardware_address rival = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 0xff}};
+static const struct hardware_address router = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 2}};
 
 static struct in_addr ip(const char *text)
 {

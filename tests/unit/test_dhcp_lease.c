@@ -83,15 +83,15 @@ static void test_masks(void **state)
 		const char *address, *mask;
 		int length; /* -1: refused */
 	} cases[] = {
-		{"192.0.2.50", "255.255.255.0",	24},
+		{"192.0.2.50", "255.255.255.0", 24},
 		{"192.0.2.50", "255.255.255.255", 32},
 		{"192.0.2.50", "255.255.255.254", 31},
-		{"192.0.2.50", "0.0.0.0",	  -1},
-		{"192.0.2.50", "255.0.255.0",     -1},
-		{"192.0.2.50", "0.255.255.255",	-1},
-		{"10.1.2.3",   NULL,		   8 },
-		{"172.16.1.1", NULL,		     16},
-		{"192.0.2.50", NULL,		     24},
+		{"192.0.2.50", "0.0.0.0", -1},
+		{"192.0.2.50", "255.0.255.0", -1},
+		{"192.0.2.50", "0.255.255.255", -1},
+		{"10.1.2.3", NULL, 8},
+		{"172.16.1.1", NULL, 16},
+		{"192.0.2.50", NULL, 24},
 	};
 	struct dhcp_lease lease;
 	struct ack ack;
@@ -136,17 +136,17 @@ static void test_times(void **state)
 	static const struct {
 		uint32_t given[3], renew, rebind, expires;
 	} cases[] = {
-		{{3600, 0, 0},		       1800,	     3150,	   3600      }, /* RFC 2131 section 4.4.5 */
-		{{3600, 1001, 2001},	     1000,	   2000,	 3600	     }, /* the server's own */
-		{{3600, 2001, 1001},	     500,	  1000,	3600	    }, /* T1 after T2 */
-		{{3600, 3601, 3601},	     1800,	   3150,	 3600	     }, /* at the end */
-		{{3600, 5001, 6001},	     1800,	   3150,	 3600	     }, /* after it */
-		{{3600, 1, 1},		       1800,	     3150,	   3600      }, /* none at all */
-		{{3600, 2, 3},		       1800,	     3150,	   3600      }, /* asking every second */
-		{{3600, UINT32_MAX, UINT32_MAX}, 1800,       3150,	     3600	 },
-		{{0, 0, 0},			    5,	       8,	  10	    }, /* a lease of no time */
-		{{1, 0, 0},			    5,	       8,	  10	    },
-		{{0xfffffffe, 0, 0},	     0x7fffffff, 3758096382, 0xfffffffe},
+		{{3600, 0, 0}, 1800, 3150, 3600},	/* RFC 2131 section 4.4.5 */
+		{{3600, 1001, 2001}, 1000, 2000, 3600}, /* the server's own */
+		{{3600, 2001, 1001}, 500, 1000, 3600},	/* T1 after T2 */
+		{{3600, 3601, 3601}, 1800, 3150, 3600}, /* at the end */
+		{{3600, 5001, 6001}, 1800, 3150, 3600}, /* after it */
+		{{3600, 1, 1}, 1800, 3150, 3600},	/* none at all */
+		{{3600, 2, 3}, 1800, 3150, 3600},	/* asking every second */
+		{{3600, UINT32_MAX, UINT32_MAX}, 1800, 3150, 3600},
+		{{0, 0, 0}, 5, 8, 10}, /* a lease of no time */
+		{{1, 0, 0}, 5, 8, 10},
+		{{0xfffffffe, 0, 0}, 0x7fffffff, 3758096382, 0xfffffffe},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++)
@@ -359,16 +359,16 @@ static void test_search_that_is_hostile(void **state)
 		size_t length;
 		unsigned count;
 	} cases[] = {
-		{"\xc0\0",			      2,  0	       }, /* itself */
-		{"\3abc\xc0\0",				6,  0		    }, /* its own beginning */
-		{"\xc0\2\xc0\0",			 4,  0		     }, /* each other */
-		{"\3abc\xc0\xff",			  6,  0		      }, /* forwards, outside */
-		{"\3abc",			       4,  0		      }, /* no end */
-		{"\77abc",			      4,  0	       }, /* a label cut off */
-		{"\x80xx",			      3,  0	       }, /* a reserved kind of label */
-		{"\3abc\0\3a b\0\3def\0",		  15, 2	       }, /* a space: left out */
-		{"\3abc\0\3a\0b\0",			    10, 1		 }, /* a NUL */
-		{"\0",				  1,  0		   }, /* the root */
+		{"\xc0\0", 2, 0},		  /* itself */
+		{"\3abc\xc0\0", 6, 0},		  /* its own beginning */
+		{"\xc0\2\xc0\0", 4, 0},		  /* each other */
+		{"\3abc\xc0\xff", 6, 0},	  /* forwards, outside */
+		{"\3abc", 4, 0},		  /* no end */
+		{"\77abc", 4, 0},		  /* a label cut off */
+		{"\x80xx", 3, 0},		  /* a reserved kind of label */
+		{"\3abc\0\3a b\0\3def\0", 15, 2}, /* a space: left out */
+		{"\3abc\0\3a\0b\0", 10, 1},	  /* a NUL */
+		{"\0", 1, 0},			  /* the root */
 		{"\1a\0\1b\0\1c\0\1d\0\1e\0\1f\0\1g\0", 21, LEASE_SEARCH_MAX},
 	};
 

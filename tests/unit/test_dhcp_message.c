@@ -12,9 +12,7 @@ struct built {
 
 static void begin(struct built *built, uint8_t type)
 {
-	const struct hardware_address mac = {
-		.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}
-	   };
+	const struct hardware_address mac = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}};
 	const struct in_addr none = {0};
 
 	memset(built, 0, sizeof(*built));
@@ -64,13 +62,7 @@ static void test_what_is_no_message(void **state)
 	static const struct {
 		size_t at;
 		uint8_t value;
-	} damage[] = {
-		{1,   6 },
-		{2,   5 },
-		{2,   16},
-		 {236, 0 },
-		   {239, 0 }
-	   };
+	} damage[] = {{1, 6}, {2, 5}, {2, 16}, {236, 0}, {239, 0}};
 	struct dhcp_message message;
 	struct built built;
 

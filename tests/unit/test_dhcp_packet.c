@@ -123,15 +123,12 @@ static void test_lengths_that_lie(void **state)
 		size_t at;
 		uint8_t value;
 	} lies[] = {
-		{3,  19  },
-		   {3,  27	 },
-		{3,  200 }, /* IP: less than a header, than UDP's; more than is there */
-		{25, 0   },
-		   {25, 7	 },
-		{25, 200 }, /* UDP */
-		{0,  0x44},
-		   {0,  0x4f},
-		{0,  0x65}, /* length and version of the header */
+		{3, 19},   {3, 27},
+		{3, 200}, /* IP: less than a header, than UDP's; more than is there */
+		{25, 0},   {25, 7},
+		{25, 200}, /* UDP */
+		{0, 0x44}, {0, 0x4f},
+		{0, 0x65}, /* length and version of the header */
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lies); i++) {
@@ -145,11 +142,7 @@ static void test_lengths_that_lie(void **state)
 
 static void test_what_is_none_of_ours(void **state)
 {
-	static const uint8_t fragments[][2] = {
-		{0x20, 0	},
-		   {0,    1	},
-		   {0x3f, 0xff}
-	       };
+	static const uint8_t fragments[][2] = {{0x20, 0}, {0, 1}, {0x3f, 0xff}};
 	struct packet packet = built();
 
 	packet.bytes[9] = 6;
