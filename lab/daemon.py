@@ -4,6 +4,7 @@ import json
 import os
 import shutil
 import socket
+import subprocess
 import time
 from pathlib import Path
 from typing import Any
@@ -211,20 +212,68 @@ class Daemon:
         with self.client() as client:
             return client.call(tool, **arguments)
 
-    def cli(self, *arguments: object, check: bool = True) -> Any:
+    def run_client(self, *arguments: object, **options: Any) -> subprocess.CompletedProcess:
+        """Run `aiosnet` in the host, whatever its exit status."""
+        command = [client_path(), "--socket", self.socket_path, *arguments]
+        return self.host.run(*command, check=False, **options)
+
+    def cli(self, *arguments: object) -> Any:
         """Run `aiosnet ... --json` in the host; returns the parsed output."""
-        command = [client_path(), "--socket", self.socket_path, *arguments, "--json"]
-        return json.loads(self.host.output(*command, check=check))
+        result = self.run_client(*arguments, "--json")
+        if result.returncode != 0:
+            raise RuntimeError(f"aiosnet ended with {result.returncode}: {result.stderr}")
+        return json.loads(result.stdout)
+
+    # Looking
 
     def status(self) -> dict[str, Any]:
-        """`aiosnet status --json`."""
-        return self.cli("status")
+        """What net.status says."""
+        return self.call("net.status")
+
+    def interface(self, name: str) -> dict[str, Any]:
+        """What net.interfaces says of one link."""
+        return self.call("net.interfaces", link=name)["interfaces"][0]
+
+    def interfaces(self) -> dict[str, dict[str, Any]]:
+        """What net.interfaces says, by name."""
+        return {link["name"]: link for link in self.call("net.interfaces")["interfaces"]}
+
+    def lease(self, link: str = "eth0") -> dict[str, Any]:
+        """What the DHCP client of a link says of itself."""
+        return self.interface(link)["dhcp"]
 
     def online(self) -> bool:
         """Whether the daemon says that the host is online."""
-        return self.status().get("online") is True
+        return self.status()["online"]["state"] == "yes"
+
+    def events(self, kind: str = "", after: int = 0) -> list[dict[str, Any]]:
+        """Events of a kind (its beginning) with a higher sequence number than `after`."""
+        kinds = {"kind": kind} if kind else {}
+        return self.call("events.list", after=after, limit=1000, **kinds)["events"]
+
+    def last_event(self) -> int:
+        """The sequence number of the newest event."""
+        events = self.events()
+        return events[-1]["sequence"] if events else 0
+
+    def wait_for_event(
+        self, kind: str, after: int = 0, timeout: float = 10.0, words: str = ""
+    ) -> dict[str, Any]:
+        """Wait for an event of a kind whose message has these words."""
+
+        def found() -> dict[str, Any] | None:
+            events = self.events(kind, after)
+            return next((event for event in events if words in event["message"]), None)
+
+        try:
+            return wait_for(found, timeout, interval=0.02)
+        except TimeoutError:
+            raise TimeoutError(f"no event {kind} {words} in {timeout} s:\n{self.log()}") from None
 
     def wait_until_online(self, timeout: float = 15.0) -> float:
         """Wait until the daemon says that the host is online; returns seconds since its start."""
-        wait_for(self.online, timeout, interval=0.02, what=f"online; log:\n{self.log()}")
+        try:
+            wait_for(self.online, timeout, interval=0.01)
+        except TimeoutError:
+            raise TimeoutError(f"not online after {timeout} s:\n{self.log()}") from None
         return time.monotonic() - self.started_at

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 from . import reaper
 from .capture import Capture
 from .certificates import authority
+from .watch import Monitor, Pinger
 
 if TYPE_CHECKING:
     from .servers import Server
@@ -352,6 +353,14 @@ class Host:
     def capture(self, interface: str, filter: str = "") -> Capture:
         """Record packets: `with host.capture("eth0", "arp") as capture: ...`."""
         return Capture(self, interface, filter)
+
+    def monitor(self, *objects: str) -> Monitor:
+        """Record what the kernel announces of links, addresses, routes and rules, or of some."""
+        return Monitor(self, *objects)
+
+    def pinger(self, address: str, interval: float = 0.01) -> Pinger:
+        """Ping all the time: `with host.pinger("1.1.1.1") as pinger: ...; pinger.lost()`."""
+        return Pinger(self, address, interval)
 
     def report(self) -> str:
         """Addresses, routes and the end of each log, for the report of a failed test."""

@@ -60,6 +60,15 @@ class Cable:
     switch: str
     mtu: int | None = None
 
+    def commands(self, name: str, namespace: str) -> list[str]:
+        """Lines for `ip -batch` that lay it to an interface of a host."""
+        mtu = f"mtu {self.mtu} " if self.mtu else ""
+        peer = f"peer name {name} {mtu}netns {namespace}"
+        return [
+            f"link add {self.port} {mtu}type veth {peer}",
+            f"link set {self.port} addrgenmode none master {self.switch} up",
+        ]
+
     def pull(self) -> None:
         """No carrier any more."""
         self._ip("link", "set", self.port, "down")
@@ -169,6 +178,26 @@ class Lab:
         self._pending_hosts.append(host)
         return host
 
+    def plug_in(self, host: Host, name: str, place: Switch | Port) -> None:
+        """A new interface in a running host, with its cable."""
+        port = place if isinstance(place, Port) else Port(place)
+        cable = Cable(self._cables, far_end(host.name, name), port.switch.name, port.mtu)
+        interface = Interface(cable, port.addresses, port.mac, port.up)
+        host.interfaces[name] = interface
+        batches = Batches()
+        batches.add(self._cables, *cable.commands(name, host.namespace))
+        batches.run()
+        batches = Batches()
+        batches.add(host.namespace, "link set lo up", *interface.commands(name))
+        batches.run()
+
+    def unplug(self, host: Host, name: str) -> None:
+        """Take an interface out of a running host, as a USB adapter is."""
+        del host.interfaces[name]
+        batches = Batches()
+        batches.add(host.namespace, f"link del {name}")
+        batches.run()
+
     def __getitem__(self, name: str) -> Host:
         return self.hosts[name]
 
@@ -247,11 +276,7 @@ class Lab:
             lines.append(f"link set {switch.name} addrgenmode none up")
         for host in hosts:
             for name, interface in host.interfaces.items():
-                cable = interface.cable
-                mtu = f"mtu {cable.mtu} " if cable.mtu else ""
-                peer = f"peer name {name} {mtu}netns {host.namespace}"
-                lines.append(f"link add {cable.port} {mtu}type veth {peer}")
-                lines.append(f"link set {cable.port} addrgenmode none master {cable.switch} up")
+                lines += interface.cable.commands(name, host.namespace)
         batches = Batches()
         batches.add(self._cables, *lines)
         batches.run()

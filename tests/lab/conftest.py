@@ -54,9 +54,9 @@ def home(raise_lab: RaiseLab) -> Lab:
 
 @pytest.fixture
 def start_daemon() -> Iterator[Callable[..., Daemon]]:
-    """Starts aiosnetd: start_daemon(lab["host"], "--option"). Skips if it is not built."""
-    if not (daemon_path().exists() and client_path().exists()):
-        pytest.skip(f"no aiosnetd in {daemon_path().parent}")
+    """Starts aiosnetd: start_daemon(lab["host"], "--option")."""
+    for program in (daemon_path(), client_path()):
+        assert program.exists(), f"{program} is not built; AIOSNET_BUILD names the directory"
     daemons: list[Daemon] = []
 
     def start(host: Any, *options: str, **settings: Any) -> Daemon:

@@ -1,0 +1,89 @@
+"""What happens in a host while a test does something: changes in the kernel, and lost pings."""
+
+import re
+import signal
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .host import Host
+
+SETTLING_TIME = 0.1  # seconds that announcements need to arrive
+
+
+class Monitor:
+    """`ip monitor` in a host during a `with` block: what the kernel announced, one line each."""
+
+    def __init__(self, host: "Host", *objects: str) -> None:
+        self.host = host
+        self.objects = objects or ("link", "address", "route", "rule")
+
+    def __enter__(self) -> "Monitor":
+        command = ["ip", "-o", "-d", "monitor", *self.objects]
+        self.process = self.host.popen(*command, name=f"monitor-{len(self.host.processes)}")
+        deadline = time.monotonic() + 5
+        while not self._subscribed():
+            if time.monotonic() > deadline:
+                raise TimeoutError("ip monitor does not subscribe")
+            time.sleep(0.002)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        time.sleep(SETTLING_TIME)
+        self.process.kill()
+
+    def _subscribed(self) -> bool:
+        """Whether its netlink socket is in multicast groups."""
+        for line in Path(f"/proc/{self.host.pid}/net/netlink").read_text().splitlines()[1:]:
+            fields = line.split()
+            if fields[2] == str(self.process.pid) and int(fields[3], 16):
+                return True
+        return False
+
+    def lines(self, pattern: str = "") -> list[str]:
+        """What matches a regular expression."""
+        return [line for line in self.process.log().splitlines() if re.search(pattern, line)]
+
+    def deleted(self, pattern: str = "") -> list[str]:
+        """Removals that match a regular expression."""
+        return [line for line in self.lines(pattern) if line.startswith("Deleted")]
+
+
+class Pinger:
+    """Pings an address during a `with` block, and counts what was not answered."""
+
+    def __init__(self, host: "Host", address: str, interval: float = 0.01) -> None:
+        self.host = host
+        self.address = address
+        self.interval = interval
+
+    def __enter__(self) -> "Pinger":
+        command = ["ping", "-n", "-D", f"-i{self.interval}", self.address]
+        self.process = self.host.popen(*command, name=f"ping-{len(self.host.processes)}")
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.process.signal(signal.SIGINT)
+        self.process.popen.wait(5)
+
+    def answered(self) -> list[int]:
+        """The sequence numbers of those that were answered."""
+        return sorted(set(map(int, re.findall(r"bytes from .*icmp_seq=(\d+)", self._log()))))
+
+    def lost(self) -> int:
+        """How many were lost between the first and the last answer."""
+        numbers = self.answered()
+        return numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
+
+    def wait_for_answers(self, count: int, timeout: float = 5.0) -> None:
+        """Wait for so many more answers."""
+        wanted = len(self.answered()) + count
+        deadline = time.monotonic() + timeout
+        while len(self.answered()) < wanted:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.address} does not answer {count} more pings")
+            time.sleep(self.interval)
+
+    def _log(self) -> str:
+        return self.process.log()
