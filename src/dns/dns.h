@@ -1,8 +1,8 @@
 /*
  * dns: where this host's names are resolved.
  *
- * Holds the resource type `resolver` (key LINK, or "global"): the servers and search domains that one
- * link, or an administrator, offers. Of all of them, ordered by metric, resolv.conf is written.
+ * Holds the resource type `resolver` (key LINK, or "global"): the servers and search domains that
+ * one link, or an administrator, offers. Of all of them, ordered by metric, resolv.conf is written.
  */
 #pragma once
 

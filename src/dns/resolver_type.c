@@ -7,8 +7,8 @@
 
 #include "dns-internal.h"
 
-/* A domain name as resolv.conf may hold it: letters, digits, hyphens, underscores and dots. It comes
- * from the wire, so nothing else may ever get into the file. */
+/* A domain name as resolv.conf may hold it: letters, digits, hyphens, underscores and dots. It
+ * comes from the wire, so nothing else may ever get into the file. */
 static bool domain_valid(const char *name)
 {
 	size_t length = strlen(name);
@@ -34,8 +34,7 @@ static int servers_parse(const json_t *array, struct resolver_spec *spec, struct
 
 	if (json_array_size(array) > RESOLVER_SERVERS_MAX)
 		return list_too_long("servers", RESOLVER_SERVERS_MAX, error);
-	json_array_foreach(array, i, entry)
-	{
+	json_array_foreach (array, i, entry) {
 		int r = ip_address_parse(json_string_value(entry) ?: "", &spec->servers[i],
 					 "servers", error);
 
@@ -53,8 +52,7 @@ static int search_parse(const json_t *array, struct resolver_spec *spec, struct 
 
 	if (json_array_size(array) > RESOLVER_SEARCH_MAX)
 		return list_too_long("search", RESOLVER_SEARCH_MAX, error);
-	json_array_foreach(array, i, entry)
-	{
+	json_array_foreach (array, i, entry) {
 		const char *name = json_string_value(entry) ?: "";
 
 		if (!domain_valid(name))
@@ -87,9 +85,8 @@ static int resolver_parse(const json_t *object, void *ret_spec, struct error *er
 static json_t *resolver_print(const void *data)
 {
 	const struct resolver_spec *spec = data;
-	_cleanup_json_ json_t *json =
-		json_pack("{s:s,s:I,s:[],s:[]}", "link", spec->link, "metric",
-			  (json_int_t)spec->metric, "servers", "search");
+	_cleanup_json_ json_t *json = json_pack("{s:s,s:I,s:[],s:[]}", "link", spec->link, "metric",
+						(json_int_t)spec->metric, "servers", "search");
 	char text[IP_ADDRESS_TEXT_MAX];
 
 	for (unsigned i = 0; i < spec->servers_count; i++)
