@@ -265,6 +265,14 @@ int argument_family(const struct tool_call *call)
 
 /* ---- uplinks ---- */
 
+bool route_is_usable(struct core *core, const struct route *route)
+{
+	const struct link *link = observed_link(core_observed(core), route->link);
+
+	return !(route->flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) &&
+	       (!route->link || (link && link->carrier));
+}
+
 const struct route *uplink_route(struct core *core, int family)
 {
 	const struct route *route = NULL, *best = NULL;
@@ -272,8 +280,7 @@ const struct route *uplink_route(struct core *core, int family)
 	while ((route = observed_next_route(core_observed(core), route)))
 		if (route->table == RT_TABLE_MAIN && route->destination.length == 0 &&
 		    route->destination.address.family == family && route->type == RTN_UNICAST &&
-		    !(route->flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) &&
-		    (!best || route->metric < best->metric))
+		    route_is_usable(core, route) && (!best || route->metric < best->metric))
 			best = route;
 	return best;
 }

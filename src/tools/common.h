@@ -72,6 +72,10 @@ const struct resource *resource_of_address(const struct tool_call *call,
 					   const struct address *address);
 const struct resource *resource_of_route(const struct tool_call *call, const struct route *route);
 
+/* Does the kernel send packets by it? It skips routes of links without carrier, and announces no
+ * change of the route's own flags when carrier goes. */
+bool route_is_usable(struct core *core, const struct route *route);
+
 /* The default route that the kernel uses now, or NULL. */
 const struct route *uplink_route(struct core *core, int family);
 

@@ -167,8 +167,7 @@ static const struct route *best_route(struct core *core, const struct ip_address
 	const struct route *route = NULL, *best = NULL;
 
 	while ((route = observed_next_route(core_observed(core), route)))
-		if (route->table == RT_TABLE_MAIN &&
-		    !(route->flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)) &&
+		if (route->table == RT_TABLE_MAIN && route_is_usable(core, route) &&
 		    ip_prefix_contains(&route->destination, address) &&
 		    (!best || route->destination.length > best->destination.length ||
 		     (route->destination.length == best->destination.length &&

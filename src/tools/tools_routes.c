@@ -56,7 +56,7 @@ static json_t *route_json(const struct tool_call *call, const void *item)
 		json_put(json, "type", json_string(route_kind_text(route->type))) |
 		put_address(json, "source", &route->source) |
 		json_put(json, "usable",
-			 json_boolean(!(route->flags & (RTNH_F_DEAD | RTNH_F_LINKDOWN)))) |
+			 json_boolean(route_is_usable(tool_call_core(call), route))) |
 		json_put(json, "origin", json_string(route_protocol_text(route->protocol)));
 
 	if (route->mtu)
