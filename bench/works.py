@@ -86,11 +86,11 @@ class Row:
 
     def take(self, system: str, value: float | None) -> None:
         """A value of a run, or None if the system did not get there."""
+        values = self.values[system]
         if value is None:
             self.failed[system] += 1
-            self.values[system] += []
         else:
-            self.values[system].append(value)
+            values.append(value)
 
     def median(self, system: str | None) -> float | None:
         values = self.values.get(system) if system else None
