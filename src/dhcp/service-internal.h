@@ -32,7 +32,7 @@ struct worker {
 	char why[96];	     /* the reason that the next derivation gives */
 	char trouble[128];   /* for people */
 	struct in_addr gateway;
-	struct hardware_address gateway_mac; /* as it was when the cable went out */
+	struct hardware_address gateway_mac; /* as it was last known */
 	struct worker *next;
 };
 
@@ -57,6 +57,8 @@ int worker_new(struct worker **ret, struct dhcp_service *service, const struct d
 void worker_free(struct worker *worker);
 DEFINE_CLEANUP(struct worker *, worker_cleanup, worker_free)
 void worker_link_changed(struct worker *worker, const struct link *link);
+/* A neighbour, which may be the worker's gateway. */
+void worker_neighbour_seen(struct worker *worker, const struct neighbour *neighbour);
 void worker_receive(struct worker *worker, const void *payload, size_t size);
 void worker_receive_arp(struct worker *worker, const struct arp_packet *packet);
 /* Does after every call into the machines what they ask for: sends, tells, arms the timer. */

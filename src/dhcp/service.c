@@ -116,6 +116,11 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	struct dhcp_service *service = userdata;
 	struct worker *worker;
 
+	if (kind == OBJECT_NEIGHBOUR && after) {
+		worker = service_worker_by_index(service, after->neighbour.link);
+		if (worker)
+			worker_neighbour_seen(worker, &after->neighbour);
+	}
 	if (kind != OBJECT_LINK || change == OBSERVED_ADDED)
 		return;
 	worker = service_worker_by_index(service, before->link.index);

@@ -148,18 +148,6 @@ void worker_free(struct worker *worker)
 
 /* ---- intent follows the lease ---- */
 
-static struct in_addr gateway_of(const struct dhcp_lease *lease)
-{
-	struct in_addr gateway = {0};
-
-	for (unsigned i = 0; i < lease->routes_count; i++)
-		if (lease->routes[i].destination.length == 0)
-			gateway = lease->routes[i].gateway;
-	if (!lease->routes_count && lease->gateways_count)
-		gateway = lease->gateways[0];
-	return gateway;
-}
-
 static int on_derivation(sd_event_source *source, void *userdata)
 {
 	struct worker *worker = userdata;
@@ -203,6 +191,44 @@ void worker_schedule_derivation(struct worker *worker, const char *why)
 		log_error("%s: cannot schedule a change: %s", worker->spec.link, strerror(-r));
 }
 
+/* ---- the gateway ---- */
+
+static struct in_addr gateway_of(const struct dhcp_lease *lease)
+{
+	struct in_addr gateway = {0};
+
+	for (unsigned i = 0; i < lease->routes_count; i++)
+		if (lease->routes[i].destination.length == 0)
+			gateway = lease->routes[i].gateway;
+	if (!lease->routes_count && lease->gateways_count)
+		gateway = lease->gateways[0];
+	return gateway;
+}
+
+void worker_neighbour_seen(struct worker *worker, const struct neighbour *neighbour)
+{
+	const struct ip_address gateway = ip_address_v4(worker->gateway.s_addr);
+
+	if (neighbour->link == worker->index && neighbour->mac.length == 6 &&
+	    ip_address_equal(&neighbour->address, &gateway))
+		worker->gateway_mac = neighbour->mac;
+}
+
+/* The gateway, and its MAC as the kernel knows it: what the answer is compared with when the cable
+ * is back. The kernel forgets it before it says that the cable is out. */
+static void remember_gateway(struct worker *worker)
+{
+	const struct observed *observed = core_observed(worker->service->core);
+	struct in_addr gateway = gateway_of(dhcp_client_lease(worker->client));
+	const struct neighbour *neighbour = NULL;
+
+	if (worker->gateway.s_addr != gateway.s_addr)
+		worker->gateway_mac.length = 0;
+	worker->gateway = gateway;
+	while ((neighbour = observed_next_neighbour(observed, neighbour)))
+		worker_neighbour_seen(worker, neighbour);
+}
+
 /* ---- events of the client ---- */
 
 static void guard_address(struct worker *worker, bool probe)
@@ -230,7 +256,7 @@ static void on_bound(struct worker *worker, const struct dhcp_event *event)
 	snprintf(why, sizeof(why), "lease of %s from %s on %s",
 		 inet_ntop(AF_INET, &lease->address, address, sizeof(address)),
 		 inet_ntop(AF_INET, &lease->server, server, sizeof(server)), worker->spec.link);
-	worker->gateway = gateway_of(lease);
+	remember_gateway(worker);
 	worker->withdrawn = false;
 	worker_schedule_derivation(worker, why);
 	if (event->kind == DHCP_EVENT_BOUND)
@@ -433,27 +459,11 @@ void worker_receive_arp(struct worker *worker, const struct arp_packet *packet)
 
 /* ---- the cable ---- */
 
-/* The gateway's MAC as the kernel knows it: what the answer is compared with when the cable is
- * back. */
-static void remember_gateway(struct worker *worker)
-{
-	const struct observed *observed = core_observed(worker->service->core);
-	const struct ip_address gateway = ip_address_v4(worker->gateway.s_addr);
-	const struct neighbour *neighbour = NULL;
-
-	while ((neighbour = observed_next_neighbour(observed, neighbour)))
-		if (neighbour->link == worker->index && neighbour->mac.length == 6 &&
-		    ip_address_equal(&neighbour->address, &gateway))
-			worker->gateway_mac = neighbour->mac;
-}
-
 static void carrier_lost(struct worker *worker, usec_t now)
 {
 	worker->carrier = false;
 	worker->carrier_lost = now;
-	if (dhcp_client_lease(worker->client))
-		remember_gateway(worker);
-	else
+	if (!dhcp_client_lease(worker->client))
 		dhcp_client_stop(worker->client, now, false);
 }
 
@@ -469,7 +479,7 @@ static bool resume(struct worker *worker, usec_t now, const struct dhcp_lease *l
 	    !observed_address(observed, worker->index, &prefix))
 		return false;
 	dhcp_client_resume(worker->client, now, lease);
-	worker->gateway = gateway_of(lease);
+	remember_gateway(worker);
 	worker->derived = true;
 	guard_address(worker, false);
 	return true;
