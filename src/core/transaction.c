@@ -70,6 +70,12 @@ static int steps_apply(struct core *core, const struct plan *plan, struct error 
 	return 0;
 }
 
+static int mark_undone(struct core *core, const struct proposal *proposal, struct error *error)
+{
+	return journal_mark(core->store, proposal->undoes, TRANSACTION_UNDONE,
+			    proposal->provenance.reason, error);
+}
+
 static int commit(struct core *core, const struct proposal *proposal, struct plan *plan,
 		  uint64_t number, enum transaction_state state, usec_t deadline,
 		  struct error *error)
@@ -86,6 +92,8 @@ static int commit(struct core *core, const struct proposal *proposal, struct pla
 			r = journal_delete_resource(core->store, change->id, error);
 		}
 	}
+	if (r >= 0 && proposal->undoes)
+		r = mark_undone(core, proposal, error);
 	if (r >= 0)
 		r = journal_commit_end(core->store, number, state, deadline, error);
 	if (r < 0)
@@ -194,13 +202,15 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 	outcome.waiting = json_incref(plan.waiting);
 	if (!outcome.steps)
 		r = error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
-	if (r >= 0)
+	if (r >= 0 && !proposal->unguarded)
 		r = guard_check(core, &plan, proposal->administrator, error);
 
 	if (r >= 0 && dry_run) {
 		outcome.state = TRANSACTION_PLANNED;
 	} else if (r >= 0 && plan.changes_count == 0) {
 		outcome.state = TRANSACTION_UNCHANGED;
+		if (proposal->undoes)
+			r = mark_undone(core, proposal, error);
 	} else if (r >= 0) {
 		outcome.state = state;
 		if (proposal->confirm_within)
@@ -340,12 +350,12 @@ static int undo(struct core *core, const json_t *entry, uint64_t number, bool pa
 	proposal_init(&proposal, "tx.undo");
 	proposal.provenance = *provenance;
 	proposal.durable = true;
+	proposal.undoes = number;
+	/* What was not confirmed goes in any case: nobody may be left to be kept out. */
+	proposal.unguarded = partial;
 	r = undo_edits(core, entry, number, partial, &proposal, error);
 	if (r >= 0)
 		r = transaction_run(core, &proposal, dry_run, ret, error);
-	if (r >= 0 && !dry_run)
-		r = journal_mark(core->store, number, TRANSACTION_UNDONE, provenance->reason,
-				 error);
 	if (r >= 0 && !dry_run)
 		core_publish(core, "tx.undone",
 			     json_pack("{s:I}", "transaction", (json_int_t)number),

@@ -27,8 +27,10 @@ struct proposal {
 	char parent[RESOURCE_KEY_MAX + 16]; /* of all resources that it puts, or "" */
 	usec_t expires;			    /* realtime, USEC_INFINITY for never */
 	usec_t confirm_within;		    /* rolled back unless confirmed; 0 for not asked */
+	uint64_t undoes;	/* transaction that is undone once this is committed; 0 for none */
 	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
 	bool administrator;	/* may pass guard rails that only an administrator may */
+	bool unguarded; /* what the network itself gave or took: no guard rail holds that */
 	bool durable;		/* the answer waits until a power cut cannot take it back */
 	struct edit *edits, **tail;
 };
