@@ -1,8 +1,8 @@
 """The network that systems are measured in: a client and a server, joined by bare veth pairs.
 
-No switch between them, unlike in the labs: a bridge has a carrier of its own to notice. The hosts are
-those of the lab, so each has private copies of /etc, /run and /var/lib, and vanishes with all that
-runs in it.
+No switch between them, unlike in the labs: a bridge has a carrier of its own to notice. The hosts
+are those of the lab, so each has private copies of /etc, /run and /var/lib, and vanishes with all
+that runs in it.
 """
 
 import json

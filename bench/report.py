@@ -6,6 +6,7 @@ from typing import Any
 from .systems import OURS
 from .works import Row
 
+COLUMNS = [("median", 10), ("min", 10), ("max", 10), ("x floor", 10), ("x best peer", 13)]
 GREEN, RED, DIM, BOLD, PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[1m", "\033[0m"
 
 
@@ -53,7 +54,7 @@ def ratio(value: float | None, to: float | None) -> str:
 
 
 def as_table(row: Row, colour: bool = False) -> str:
-    """The row for people: each system's figures, what they are times the floor and the best peer."""
+    """The row for people: each system's figures, beside the floor and the best peer."""
 
     def paint(code: str, text: str) -> str:
         return f"{code}{text}{PLAIN}" if colour else text
@@ -62,10 +63,7 @@ def as_table(row: Row, colour: bool = False) -> str:
     lines = [
         "",
         paint(BOLD, f"{row.work}: {row.about}"),
-        paint(
-            DIM,
-            f"  {row.unit:20}{'median':>10}{'min':>10}{'max':>10}{'x floor':>10}{'x best peer':>13}",
-        ),
+        paint(DIM, f"  {row.unit:20}" + "".join(f"{name:>{width}}" for name, width in COLUMNS)),
     ]
     for name in sorted(row.values, key=lambda name: row.median(name) or float("inf")):
         values = row.values[name]

@@ -1,8 +1,8 @@
 """The systems under test: how each is configured before the clock starts, and how it is started.
 
-All configuration is written in `prepare`. What is timed is the program in `command`, started by the
-watcher in the foreground. Each gets the same task: DHCP on the links that it is given, the first one
-preferred.
+All configuration is written in `prepare`. What is timed is the program in `command`, started by
+the watcher in the foreground. Each gets the same task: DHCP on the links that it is given, the
+first one preferred.
 """
 
 import shutil
@@ -21,7 +21,7 @@ OURS, FLOOR = "aiosnet", "bare client"
 
 @dataclass(frozen=True)
 class System:
-    """A plug. `works` are the experiments that it takes part in, `slow` those where it takes seconds."""
+    """A plug. `works` are its experiments, `slow` those of them where it takes seconds."""
 
     name: str
     command: Callable[[Sequence[Uplink], str], list[str]]

@@ -62,13 +62,13 @@ class Target:
 
     def reached(self, row: "Row") -> bool | None:
         """None if that cannot be told, for want of a figure."""
-        ours, floor, peers = row.ours, row.floor, row.peers()
+        ours, floor, peers = row.ours, row.floor, row.peers().values()
         if ours is None or (self.times_floor and not floor):
             return None
         return (
             (self.limit is None or ours < self.limit)
             and (self.times_floor is None or ours <= self.times_floor * floor)
-            and (not self.ahead_of_peers or all(ours < m for m in peers.values() if m is not None))
+            and (not self.ahead_of_peers or all(ours < m for m in peers if m is not None))
         )
 
 
@@ -115,8 +115,13 @@ class Row:
 # Start, carrier, failover: each run in a field of its own, the systems in turn
 
 
-def run_in_turn(work: str, choice: Choice, measure: Callable[[System, Field], Sample],
-                uplinks: int = 1, server: str = "dnsmasq") -> Iterable[tuple[str, Sample]]:  # fmt: skip
+def run_in_turn(
+    work: str,
+    choice: Choice,
+    measure: Callable[[System, Field], Sample],
+    uplinks: int = 1,
+    server: str = "dnsmasq",
+) -> Iterable[tuple[str, Sample]]:
     systems = [s for s in SYSTEMS if choice.wants(s, work) and not s.missing()]
     for run in range(choice.runs):
         for system in systems:
@@ -155,7 +160,10 @@ def online(choice: Choice) -> list[Row]:
 def hotplug(choice: Choice) -> list[Row]:
     about = "carrier appears while it runs"
     whole = Row(
-        "hotplug", "ms", f"{about}, to first ping", Target("ahead of each peer", ahead_of_peers=True)
+        "hotplug",
+        "ms",
+        f"{about}, to first ping",
+        Target("ahead of each peer", ahead_of_peers=True),
     )
     beyond = Row(
         "hotplug-beyond-carrier",

@@ -1,8 +1,8 @@
 """./run demo: the main job, live.
 
-A bare host with two cables comes online, loses a cable, gets it back, and sees its daemon killed. Each
-line is an event: of the daemon, over its socket, or of the kernel, over rtnetlink. Each claim at the
-end of an act is checked against them; the exit status is 0 only if all hold.
+A bare host with two cables comes online, loses a cable, gets it back, and sees its daemon killed.
+Each line is an event: of the daemon, over its socket, or of the kernel, over rtnetlink. Each claim
+at the end of an act is checked against them; the exit status is 0 only if all hold.
 """
 
 import itertools

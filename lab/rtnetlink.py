@@ -1,4 +1,4 @@
-"""What the kernel of a host announces: carrier, addresses, default routes; and the way it would send."""
+"""What the kernel of a host announces (carrier, addresses, default routes), and how it routes."""
 
 import socket
 import struct
@@ -60,7 +60,7 @@ def number(value: bytes | None) -> int:
 
 
 class KernelMonitor:
-    """Listens in a host's namespace, in a thread; calls `on_news` when there is something to take."""
+    """Listens in a host's namespace, in a thread; calls `on_news` when there is something."""
 
     def __init__(self, host: "Host", on_news: Callable[[], object] = lambda: None) -> None:
         with host.entered():

@@ -16,7 +16,7 @@
 double now_ms(void);
 
 /* Says what failed, with errno, and ends the program with status 1. */
-_Noreturn void fail(const char *what);
+void fail(const char *what) __attribute__((noreturn));
 
 /* RFC 1071, of an even number of bytes. */
 uint16_t internet_checksum(const void *data, size_t length);

@@ -59,12 +59,13 @@ int main(int argc, char **argv)
 	size_t count = argc > 2 ? strtoul(argv[1], NULL, 10) : 0;
 	struct command commands[2] = {0};
 	posix_spawn_file_actions_t silent;
-	double *values = calloc(count ?: 1, sizeof(*values));
+	double *values;
 
 	if (count == 0) {
 		fputs("usage: spawn COUNT PROGRAM [ARGUMENT]...\n", stderr);
 		return 2;
 	}
+	values = calloc(count, sizeof(*values));
 	if (!values || posix_spawn_file_actions_init(&silent) != 0 ||
 	    posix_spawn_file_actions_addopen(&silent, 1, "/dev/null", O_WRONLY, 0) != 0)
 		fail("spawn");
