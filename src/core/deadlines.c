@@ -10,7 +10,7 @@
 /* A clock that is set back must not keep an unconfirmed change alive: the timer looks again. */
 #define LOOK_AGAIN (60 * USEC_PER_SEC)
 /* Pause after what was due could not be done. */
-#define TRY_AGAIN USEC_PER_SEC
+#define TRY_AGAIN (10 * USEC_PER_SEC)
 
 struct pending {
 	struct core *core;

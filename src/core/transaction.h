@@ -30,7 +30,7 @@ struct proposal {
 	uint64_t undoes;	/* transaction that is undone once this is committed; 0 for none */
 	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
 	bool administrator;	/* may pass guard rails that only an administrator may */
-	bool unguarded; /* what the network itself gave or took: no guard rail holds that */
+	bool unguarded;		/* what the network itself gave or took: no guard rail holds that */
 	bool durable;		/* the answer waits until a power cut cannot take it back */
 	struct edit *edits, **tail;
 };

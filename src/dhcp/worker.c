@@ -161,6 +161,7 @@ static int on_derivation(sd_event_source *source, void *userdata)
 
 	spec.metric = worker->metric;
 	proposal_init(&proposal, "dhcp");
+	proposal.unguarded = true;
 	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, "dhcp");
 	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, worker->why);
 	r = derive_propose(core, &proposal, &spec, lease, &error);
