@@ -104,6 +104,10 @@ static int services_start(struct daemon *daemon, struct error *error)
 	};
 	struct tools_server_config config = {
 		.socket_path = options->socket_path,
+		.agent_uids = options->agent_uids,
+		.agent_uids_count = options->agent_uids_count,
+		.agent_gids = options->agent_gids,
+		.agent_gids_count = options->agent_gids_count,
 		.state_directory = options->state_directory,
 	};
 	struct online_config online = options->online;

@@ -1,6 +1,8 @@
 #include "options.h"
 
 #include <getopt.h>
+#include <grp.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -10,6 +12,8 @@ enum option_number {
 	OPTION_RESOLV_CONF,
 	OPTION_HOST,
 	OPTION_NO_BOOT_DETECTION,
+	OPTION_AGENT_USER,
+	OPTION_AGENT_GROUP,
 	OPTION_LOG_LEVEL,
 	OPTION_RECEIVE_BUFFER,
 	OPTION_PING_TARGET,
@@ -38,6 +42,12 @@ static const struct {
 	{{"no-boot-detection", no_argument, NULL, OPTION_NO_BOOT_DETECTION},
 	 NULL,
 	 "leave links alone that intent does not name"},
+	{{"agent-user", required_argument, NULL, OPTION_AGENT_USER},
+	 "NAME",
+	 "a user who may change the network, by name or number; may be repeated"},
+	{{"agent-group", required_argument, NULL, OPTION_AGENT_GROUP},
+	 "NAME",
+	 "the same for all whose primary group it is"},
 	{{"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
 	 "LEVEL",
 	 "error, warning, notice, info or debug (info)"},
@@ -93,6 +103,59 @@ static int parse_bytes(const char *text, int *ret, struct error *error)
 	return 0;
 }
 
+static int parse_number(const char *text, id_t *ret)
+{
+	char *end;
+	unsigned long value = strtoul(text, &end, 10);
+
+	if (*text < '0' || *text > '9' || *end != '\0' || value >= UINT32_MAX)
+		return -EINVAL;
+	*ret = (id_t)value;
+	return 0;
+}
+
+static int too_many_agents(const char *parameter, struct error *error)
+{
+	return error_set(error, ERROR_PARAMETER_RANGE, parameter, "at most %u can be named",
+			 AGENTS_MAX);
+}
+
+static int parse_agent_user(const char *text, struct options *options, struct error *error)
+{
+	const struct passwd *user;
+	id_t number;
+
+	if (options->agent_uids_count == AGENTS_MAX)
+		return too_many_agents("--agent-user", error);
+	if (parse_number(text, &number) < 0) {
+		user = getpwnam(text);
+		if (!user)
+			return error_set(error, ERROR_NAME_INVALID, "--agent-user",
+					 "there is no user '%.32s'", text);
+		number = user->pw_uid;
+	}
+	options->agent_uids[options->agent_uids_count++] = number;
+	return 0;
+}
+
+static int parse_agent_group(const char *text, struct options *options, struct error *error)
+{
+	const struct group *group;
+	id_t number;
+
+	if (options->agent_gids_count == AGENTS_MAX)
+		return too_many_agents("--agent-group", error);
+	if (parse_number(text, &number) < 0) {
+		group = getgrnam(text);
+		if (!group)
+			return error_set(error, ERROR_NAME_INVALID, "--agent-group",
+					 "there is no group '%.32s'", text);
+		number = group->gr_gid;
+	}
+	options->agent_gids[options->agent_gids_count++] = number;
+	return 0;
+}
+
 static int take(int option, struct options *options, struct error *error)
 {
 	switch (option) {
@@ -111,6 +174,10 @@ static int take(int option, struct options *options, struct error *error)
 	case OPTION_NO_BOOT_DETECTION:
 		options->configure_new = false;
 		return 1;
+	case OPTION_AGENT_USER:
+		return parse_agent_user(optarg, options, error) ?: 1;
+	case OPTION_AGENT_GROUP:
+		return parse_agent_group(optarg, options, error) ?: 1;
 	case OPTION_LOG_LEVEL:
 		return parse_log_level(optarg, &options->log_level, error) ?: 1;
 	case OPTION_RECEIVE_BUFFER:
