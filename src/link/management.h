@@ -7,4 +7,7 @@
 
 #include "core/core.h"
 
-extern const struct guard_rail management_guard;
+/* Adds the guard rail. What it remembers of who is connected is `ret`, to be freed with free()
+ * after the core. */
+struct sessions;
+int management_guard_add(struct core *core, struct sessions **ret);

@@ -11,7 +11,8 @@
 struct link_manager {
 	struct core *core;
 	struct link_manager_config config;
-	sd_event_source *look; /* deferred: links appeared or vanished */
+	struct sessions *sessions; /* who is connected, for the guard rail */
+	sd_event_source *look;	   /* deferred: links appeared or vanished */
 	bool started;
 };
 
@@ -197,7 +198,7 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 	if (r >= 0)
 		r = core_register_type(core, &route_type, manager);
 	if (r >= 0)
-		r = core_add_guard_rail(core, &management_guard);
+		r = management_guard_add(core, &manager->sessions);
 	if (r >= 0)
 		r = observed_add_handler(core_observed(core), on_observed, on_synchronised,
 					 manager);
@@ -210,6 +211,7 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 void link_manager_free(struct link_manager *manager)
 {
 	sd_event_source_disable_unref(manager->look);
+	free(manager->sessions);
 	free(manager);
 }
 
