@@ -323,16 +323,20 @@ static int open_anchor(struct audit *audit, struct error *error)
 	return 0;
 }
 
+/* The anchor is written before the first line: lines without an anchor are never a crash's work. */
 static int create(struct opening *opening, struct error *error)
 {
 	struct audit *audit = opening->audit;
 
 	audit->anchor.first = (struct audit_position){.file = 1};
 	audit->anchor.last = audit->anchor.flushed = audit->anchor.first;
-	audit->fd = open_file(audit, 1, O_CREAT | O_EXCL);
+	audit_boot_id(audit->anchor.boot);
+	audit->fd = open_file(audit, 1, O_CREAT);
 	if (audit->fd < 0)
 		return failed("created", -audit->fd, error);
-	return sync_directory(audit) < 0 ? failed("created", EIO, error) : 0;
+	if (sync_directory(audit) < 0)
+		return failed("created", EIO, error);
+	return write_anchor(audit, error);
 }
 
 /* Puts the whole record away and begins a new one: what is broken stays to be looked at. */
@@ -443,13 +447,13 @@ static int open_record(struct opening *opening, struct error *error)
 	struct audit *audit = opening->audit;
 	char bytes[AUDIT_ANCHOR_BYTES + 1], path[AUDIT_PATH_MAX];
 	ssize_t n = pread(audit->anchor_fd, bytes, sizeof(bytes), 0);
+	struct stat first;
 
 	if (n < 0)
 		return failed("read", errno, error);
-	if (n == 0 && access(audit_file_path(audit->directory, 1, path), F_OK) == 0) {
-		/* Killed before the first anchor was written, or somebody emptied it. */
+	if (n == 0 && stat(audit_file_path(audit->directory, 1, path), &first) == 0 &&
+	    first.st_size > 0)
 		return set_aside(opening, "its anchor is gone", error);
-	}
 	if (n == 0) {
 		opening->how = AUDIT_CREATED;
 		return create(opening, error);

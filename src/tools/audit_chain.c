@@ -42,17 +42,23 @@ static int key_failed(const char *path, const char *what, int errnum, struct err
 	return -errnum;
 }
 
+/* The key appears under its name only once it is whole: a crash leaves none, never half of one. */
 static int key_create(const char *path, struct audit_key *ret, struct error *error)
 {
-	_cleanup_(cleanup_close) int fd =
-		open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0600);
+	_cleanup_(cleanup_close) int fd = -1;
+	char temporary[AUDIT_PATH_MAX + 4];
 
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd < 0)
 		return key_failed(path, "create", errno, error);
 	randombytes_buf(ret->bytes, sizeof(ret->bytes));
-	if (write(fd, ret->bytes, sizeof(ret->bytes)) != sizeof(ret->bytes) || fsync(fd) < 0) {
-		unlink(path);
-		return key_failed(path, "write", errno ?: EIO, error);
+	if (write(fd, ret->bytes, sizeof(ret->bytes)) != sizeof(ret->bytes) || fsync(fd) < 0 ||
+	    rename(temporary, path) < 0) {
+		int errnum = errno ?: EIO;
+
+		unlink(temporary);
+		return key_failed(path, "write", errnum, error);
 	}
 	return 0;
 }
