@@ -50,7 +50,7 @@ def figure(value: float | None) -> str:
 
 
 def ratio(value: float | None, to: float | None) -> str:
-    return f"{value / to:.2f}" if value and to else ""
+    return f"{value / to:.2f}" if value and to and to > 0 else ""
 
 
 def as_table(row: Row, colour: bool = False) -> str:
