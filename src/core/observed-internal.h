@@ -22,4 +22,5 @@ struct observed {
 	size_t handler_count;
 	bool synchronised, synchronised_once;
 	usec_t told_at;
+	int ethtool_fd; /* -1 until it is needed */
 };

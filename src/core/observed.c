@@ -415,6 +415,7 @@ int observed_new(struct observed **ret, sd_event *event, int receive_buffer)
 
 	if (!observed)
 		return -ENOMEM;
+	observed->ethtool_fd = -1;
 	for (int kind = 0; kind < _OBJECT_KIND_MAX; kind++)
 		table_init(&observed->tables[kind], (enum object_kind)kind);
 	r = netlink_monitor_new(&observed->monitor, event, receive_buffer, &monitor_handlers,
@@ -432,6 +433,7 @@ void observed_free(struct observed *observed)
 	for (int kind = 0; kind < _OBJECT_KIND_MAX; kind++)
 		table_clear(&observed->tables[kind]);
 	link_index_clear(&observed->links);
+	cleanup_close(&observed->ethtool_fd);
 	free(observed->handlers);
 	free(observed);
 }

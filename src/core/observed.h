@@ -70,4 +70,5 @@ struct link_details {
 	uint32_t speed; /* Mbit/s, 0 for unknown */
 	bool full_duplex;
 };
-int observed_link_details(const struct link *link, struct link_details *ret);
+int observed_link_details(struct observed *observed, const struct link *link,
+			  struct link_details *ret);

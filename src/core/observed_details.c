@@ -1,4 +1,4 @@
-#include "observed.h"
+#include "observed-internal.h"
 
 #include <linux/ethtool.h>
 #include <linux/sockios.h>
@@ -43,14 +43,16 @@ static void read_speed(int fd, const struct link *link, struct link_details *ret
 	ret->full_duplex = request.settings.duplex == DUPLEX_FULL;
 }
 
-int observed_link_details(const struct link *link, struct link_details *ret)
+int observed_link_details(struct observed *observed, const struct link *link,
+			  struct link_details *ret)
 {
-	_cleanup_(cleanup_close) int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-
 	memset(ret, 0, sizeof(*ret));
-	if (fd < 0)
+	/* Opening a socket costs as much as both questions: one is kept. */
+	if (observed->ethtool_fd < 0)
+		observed->ethtool_fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (observed->ethtool_fd < 0)
 		return -errno;
-	read_driver(fd, link, ret);
-	read_speed(fd, link, ret);
+	read_driver(observed->ethtool_fd, link, ret);
+	read_speed(observed->ethtool_fd, link, ret);
 	return 0;
 }

@@ -12,7 +12,7 @@ void link_index_clear(struct link_index *index)
 {
 	struct link_name *name, *next;
 
-	HASH_ITER (hh, index->names, name, next) {
+	HASH_ITER(hh, index->names, name, next) {
 		HASH_DEL(index->names, name);
 		free(name);
 	}
@@ -61,7 +61,7 @@ static void name_remove(struct link_index *index, const struct link *link)
 
 	HASH_FIND_STR(index->names, link->name, name);
 	if (name && !name_is_of(name, link)) {
-		HASH_ITER (hh, index->names, name, next) {
+		HASH_ITER(hh, index->names, name, next) {
 			if (name_is_of(name, link))
 				break;
 		}

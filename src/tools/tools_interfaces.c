@@ -136,12 +136,12 @@ static const char *link_trouble(struct core *core, const struct link *link)
 	return resource ? resource->trouble : "";
 }
 
-static int put_details(json_t *json, const struct link *link)
+static int put_details(struct core *core, json_t *json, const struct link *link)
 {
 	struct link_details details;
 	int r;
 
-	if (observed_link_details(link, &details) < 0)
+	if (observed_link_details(core_observed(core), link, &details) < 0)
 		return 0;
 	r = put_text_member(json, "driver", details.driver);
 	if (details.speed)
@@ -196,7 +196,7 @@ json_t *interface_json(struct core *core, const struct tool_services *services,
 	if (link->permanent_mac.length && !hardware_address_equal(&link->mac, &link->permanent_mac))
 		r |= put_mac(json, "permanent_mac", &link->permanent_mac);
 	if (details)
-		r |= put_details(json, link);
+		r |= put_details(core, json, link);
 	return r < 0 ? NULL : TAKE_PTR(json);
 }
 
@@ -252,7 +252,7 @@ static char *summarise(const json_t *result)
 	json_t *interface;
 	char *text;
 
-	json_array_foreach (interfaces, i, interface) {
+	json_array_foreach(interfaces, i, interface) {
 		up += json_member_true(interface, "carrier");
 	}
 	if (asprintf(&text, "%zu interfaces, %zu with carrier", json_array_size(interfaces), up) <

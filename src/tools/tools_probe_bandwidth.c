@@ -6,39 +6,39 @@
 #include "tools_probe.h"
 
 static const struct field bandwidth_parameters[] = {
-	{"link",	 FIELD_LINK,	     .help = "Only this interface"},
-	{ "window", FIELD_INTEGER, .unit = "ms", .least = 10, .most = 60000, .fallback = "1000",
+	{"link", FIELD_LINK, .help = "Only this interface"},
+	{"window", FIELD_INTEGER, .unit = "ms", .least = 10, .most = 60000, .fallback = "1000",
 	 .help = "How long is measured"},
 	FIELD_END,
 };
 
 static const struct field direction_members[] = {
-	{"bits_per_second",					     FIELD_NUMBER,  .required = true,						    .unit = "bit/s",.help = "Rate"},
-	{"packets_per_second",							     FIELD_NUMBER,						       .required = true,					       .unit = "packets/s",.help = "Rate"},
-	{"utilisation_percent",					       FIELD_NUMBER,							    .unit = "%",
-	 .help = "Of the link's speed; absent where that is not known"								      },
-	{"bytes", FIELD_INTEGER,		 .required = true,								     .unit = "bytes",.help = "Since it was made"},
-	{"packets",					      FIELD_INTEGER,				   .required = true,			     .help = "Since it was made"				},
-	{"errors",					     FIELD_INTEGER,.required = true,					    .help = "Since it was made"},
-	{"dropped",					     FIELD_INTEGER,				   .required = true,							 .help = "Since it was made"							},
-	{"bytes_in_window",					     FIELD_INTEGER,.required = true,     .unit = "bytes",.help = "Measured"},
-	{"packets_in_window",					     FIELD_INTEGER,					     .required = true,										   .help = "Measured"																	       },
-	{"errors_in_window",    FIELD_INTEGER,.required = true,.help = "Measured"},
-	{"dropped_in_window",					     FIELD_INTEGER,										     .required = true,																										  .help = "Measured"																																																						  },
+	{"bits_per_second", FIELD_NUMBER, .required = true, .unit = "bit/s", .help = "Rate"},
+	{"packets_per_second", FIELD_NUMBER, .required = true, .unit = "packets/s", .help = "Rate"},
+	{"utilisation_percent", FIELD_NUMBER, .unit = "%",
+	 .help = "Of the link's speed; absent where that is not known"},
+	{"bytes", FIELD_INTEGER, .required = true, .unit = "bytes", .help = "Since it was made"},
+	{"packets", FIELD_INTEGER, .required = true, .help = "Since it was made"},
+	{"errors", FIELD_INTEGER, .required = true, .help = "Since it was made"},
+	{"dropped", FIELD_INTEGER, .required = true, .help = "Since it was made"},
+	{"bytes_in_window", FIELD_INTEGER, .required = true, .unit = "bytes", .help = "Measured"},
+	{"packets_in_window", FIELD_INTEGER, .required = true, .help = "Measured"},
+	{"errors_in_window", FIELD_INTEGER, .required = true, .help = "Measured"},
+	{"dropped_in_window", FIELD_INTEGER, .required = true, .help = "Measured"},
 	FIELD_END,
 };
 
 static const struct field link_members[] = {
-	{"link",		 FIELD_LINK,		     .required = true,		       .help = LINK_HELP},
-	{	  "speed",	  FIELD_INTEGER,		 .unit = "Mbit/s", .help = "Absent where it is not known"		 },
-	{	 "receive", FIELD_OBJECT, .required = true,			    .members = direction_members,		  .help = "In"},
-	{ "transmit", FIELD_OBJECT, .required = true,			     .members = direction_members,		   .help = "Out"},
+	{"link", FIELD_LINK, .required = true, .help = LINK_HELP},
+	{"speed", FIELD_INTEGER, .unit = "Mbit/s", .help = "Absent where it is not known"},
+	{"receive", FIELD_OBJECT, .required = true, .members = direction_members, .help = "In"},
+	{"transmit", FIELD_OBJECT, .required = true, .members = direction_members, .help = "Out"},
 	FIELD_END,
 };
 
 static const struct field bandwidth_output[] = {
-	{"window_ms",   FIELD_NUMBER, .required = true, .unit = "ms",	    .help = "As it really was"},
-	{ "links", FIELD_OBJECT, .list = true, .required = true, .members = link_members,
+	{"window_ms", FIELD_NUMBER, .required = true, .unit = "ms", .help = "As it really was"},
+	{"links", FIELD_OBJECT, .list = true, .required = true, .members = link_members,
 	 .help = "Those that were there all the time"},
 	FIELD_END,
 };
@@ -57,14 +57,15 @@ static void bandwidth_call_stop(void *state)
 	free(bandwidth);
 }
 
-static json_t *link_json(const struct link *link, const struct bandwidth *bandwidth)
+static json_t *link_json(struct observed *observed, const struct link *link,
+			 const struct bandwidth *bandwidth)
 {
 	struct link_details details = {0};
 	json_t *json;
 	int r;
 
 	/* A link without details has no speed to compare with. */
-	(void)observed_link_details(link, &details);
+	(void)observed_link_details(observed, link, &details);
 	json = bandwidth_to_json(bandwidth, details.speed);
 	if (!json)
 		return NULL;
@@ -79,14 +80,15 @@ static json_t *link_json(const struct link *link, const struct bandwidth *bandwi
 
 static json_t *result_json(const struct tool_call *call, const struct bandwidth_result *result)
 {
-	const struct observed *observed = core_observed(tool_call_core(call));
+	struct observed *observed = core_observed(tool_call_core(call));
 	_cleanup_json_ json_t *json = json_object(), *list = json_array();
 	int r;
 
 	for (size_t i = 0; i < result->count; i++) {
 		const struct link *link = observed_link(observed, result->links[i].link);
 
-		if (link && json_array_append_new(list, link_json(link, &result->links[i])) < 0)
+		if (link &&
+		    json_array_append_new(list, link_json(observed, link, &result->links[i])) < 0)
 			return NULL;
 	}
 	r = json_put(json, "window_ms", json_real((double)result->window / USEC_PER_MSEC));
@@ -147,7 +149,7 @@ static char *summarise_bandwidth(const json_t *result)
 	size_t i;
 	int n;
 
-	json_array_foreach (links, i, link) {
+	json_array_foreach(links, i, link) {
 		in += json_number_value(
 			json_object_get(json_object_get(link, "receive"), "bits_per_second"));
 		out += json_number_value(
@@ -167,7 +169,8 @@ static const struct tool tools[] = {
 			"Reads the counters of the links twice and says what went through between: "
 			"bytes, packets, errors, drops, and the share of the link's speed. It "
 			"sends "
-			"nothing, so it does not tell how much would fit.", .parameters = bandwidth_parameters,
+			"nothing, so it does not tell how much would fit.",
+		.parameters = bandwidth_parameters,
 		.output = bandwidth_output,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
 		.risk = RISK_NONE,
@@ -175,7 +178,7 @@ static const struct tool tools[] = {
 		.time_limit = 70000,
 		.call = call_bandwidth,
 		.summarise = summarise_bandwidth,
-	 },
+	},
 };
 
 const struct tool_set bandwidth_tools = {tools, ARRAY_SIZE(tools)};

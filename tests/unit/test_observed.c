@@ -949,13 +949,15 @@ static void test_details(void **state)
 	struct link_details details;
 
 	observe(world, 0);
-	assert_int_equal(observed_link_details(observed_link_by_name(world->observed, "near"),
+	assert_int_equal(observed_link_details(world->observed,
+					       observed_link_by_name(world->observed, "near"),
 					       &details),
 			 0);
 	assert_string_equal(details.driver, "veth");
 	assert_int_equal(details.speed, 10000);
 	assert_true(details.full_duplex);
-	assert_int_equal(observed_link_details(observed_link_by_name(world->observed, "lo"),
+	assert_int_equal(observed_link_details(world->observed,
+					       observed_link_by_name(world->observed, "lo"),
 					       &details),
 			 0);
 	assert_int_equal(details.speed, 0);
