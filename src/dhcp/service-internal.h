@@ -26,11 +26,15 @@ struct worker {
 	sd_event_source *derivation; /* deferred: intent does not yet follow the lease */
 
 	bool carrier;
-	usec_t carrier_lost; /* boottime, 0 for not */
-	bool withdrawn;	     /* the hold time is over: the lease is kept, but not used */
-	bool derived;	     /* intent holds what follows from a lease */
-	char why[96];	     /* the reason that the next derivation gives */
-	char trouble[128];   /* for people */
+	usec_t carrier_lost;	   /* boottime, 0 for not */
+	bool withdrawn;		   /* the hold time is over: the lease is kept, but not used */
+	bool derived;		   /* intent holds what follows from a lease */
+	bool asked;		   /* `spec` is not followed yet, and somebody asked for it */
+	struct dhcp_spec followed; /* settings by which intent follows the lease */
+	usec_t derive_again,
+		derive_pause; /* boottime of the next attempt, USEC_INFINITY for none */
+	char why[96];	      /* the reason that the next derivation gives */
+	char trouble[128];    /* for people */
 	struct in_addr gateway;
 	struct hardware_address gateway_mac; /* as it was last known */
 	struct worker *next;
@@ -44,6 +48,8 @@ struct dhcp_service {
 
 /* service.c */
 struct worker *service_worker_by_index(struct dhcp_service *service, int index);
+/* Is the worker, of which nothing is read, still there? */
+bool service_has_worker(const struct dhcp_service *service, const struct worker *worker);
 /* The specification of the client that runs on `link`, or NULL. */
 const struct dhcp_spec *service_running(struct dhcp_service *service, const char *link);
 /* Starts a client, or changes what it is told. */

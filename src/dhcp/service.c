@@ -14,6 +14,15 @@ struct worker *service_worker_by_index(struct dhcp_service *service, int index)
 	return worker;
 }
 
+bool service_has_worker(const struct dhcp_service *service, const struct worker *worker)
+{
+	const struct worker *known = service->workers;
+
+	while (known && known != worker)
+		known = known->next;
+	return known;
+}
+
 static struct worker *worker_by_name(struct dhcp_service *service, const char *link)
 {
 	struct worker *worker = service->workers;
@@ -61,6 +70,7 @@ int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spe
 	if (worker) {
 		worker->spec = *spec;
 		worker->metric = spec->metric ?: worker->metric;
+		worker->asked = true;
 		worker_schedule_derivation(worker, "the client's settings changed");
 		return 0;
 	}

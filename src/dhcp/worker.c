@@ -11,6 +11,10 @@
 #include "derive.h"
 #include "service-internal.h"
 
+/* Pause before what a lease brings is tried again. */
+#define DERIVE_PAUSE_MIN USEC_PER_SEC
+#define DERIVE_PAUSE_MAX (60 * USEC_PER_SEC)
+
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
 /* ---- the lease that the store knows ---- */
@@ -56,23 +60,27 @@ static bool lease_recall(struct worker *worker, struct dhcp_lease *ret)
 
 /* ---- birth and death ---- */
 
-/* A link that has a metric keeps it over a restart: the routes that derive from it say which. */
-static uint32_t metric_in_intent(const struct worker *worker)
+/* The address that intent derives from this client, or NULL. */
+static const struct resource *address_in_intent(const struct worker *worker)
 {
 	const struct resource *resource = NULL;
 	char parent[RESOURCE_KEY_MAX + 16];
 
 	resource_id(&dhcp_type, &worker->spec, parent);
-	while ((resource = core_next_resource(worker->service->core, resource))) {
-		_cleanup_json_ json_t *spec = NULL;
+	while ((resource = core_next_resource(worker->service->core, resource)))
+		if (strcmp(resource->parent, parent) == 0 &&
+		    strcmp(resource->type->name, "address") == 0)
+			return resource;
+	return NULL;
+}
 
-		if (strcmp(resource->parent, parent) != 0 ||
-		    strcmp(resource->type->name, "address") != 0)
-			continue;
-		spec = resource->type->print(resource->spec);
-		return (uint32_t)json_member_integer(spec, "metric", 0);
-	}
-	return 0;
+/* A link that has a metric keeps it over a restart: the routes that derive from it say which. */
+static uint32_t metric_in_intent(const struct worker *worker)
+{
+	const struct resource *resource = address_in_intent(worker);
+	_cleanup_json_ json_t *spec = resource ? resource->type->print(resource->spec) : NULL;
+
+	return (uint32_t)json_member_integer(spec, "metric", 0);
 }
 
 static bool metric_is_taken(const struct worker *worker, uint32_t metric)
@@ -122,6 +130,9 @@ int worker_new(struct worker **ret, struct dhcp_service *service, const struct d
 	worker->index = link->index;
 	worker->mac = link->mac;
 	worker->metric = metric_choose(worker, link);
+	worker->followed = *spec;
+	worker->followed.metric = worker->metric;
+	worker->derive_again = USEC_INFINITY;
 	acd_stop(&worker->acd);
 	worker->dna.next = USEC_INFINITY;
 	memcpy(config.hostname, spec->hostname, sizeof(config.hostname));
@@ -148,48 +159,98 @@ void worker_free(struct worker *worker)
 
 /* ---- intent follows the lease ---- */
 
+/* Runs the transaction that makes intent follow `lease` (NULL: none) by these settings. What was
+ * asked for is weighed by the guard rails; what the network gave or took is not. */
+static int derive(const struct worker *worker, const struct dhcp_spec *spec,
+		  const struct dhcp_lease *lease, bool asked, struct error *error)
+{
+	struct core *core = worker->service->core;
+	_cleanup_proposal_ struct proposal proposal;
+	int r;
+
+	proposal_init(&proposal, "dhcp");
+	proposal.unguarded = !asked;
+	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, "dhcp");
+	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, worker->why);
+	r = derive_propose(core, &proposal, spec, lease, error);
+	return r < 0 ? r : transaction_run(core, &proposal, false, NULL, error);
+}
+
+static void derivation_failed(struct worker *worker, const struct error *error)
+{
+	usec_t pause = worker->derive_pause ?: DERIVE_PAUSE_MIN;
+
+	worker->derive_pause = MIN(pause * 2, DERIVE_PAUSE_MAX);
+	worker->derive_again = usec_add(clock_boottime_usec(), pause);
+	if (strncmp(worker->trouble, error->message, sizeof(worker->trouble) - 1) != 0)
+		core_publish(worker->service->core, "dhcp.trouble",
+			     json_pack("{s:s}", "link", worker->spec.link), "%s: %s",
+			     worker->spec.link, error->message);
+	text_copy(worker->trouble, sizeof(worker->trouble), error->message);
+	worker_pump(worker);
+}
+
+static void derivation_done(struct worker *worker, const struct dhcp_spec *followed,
+			    const struct dhcp_lease *lease)
+{
+	worker->trouble[0] = '\0';
+	worker->derived = lease;
+	worker->followed = *followed;
+	worker->asked = false;
+	worker->derive_pause = 0;
+	worker->derive_again = USEC_INFINITY;
+	if (lease)
+		lease_keep(worker, lease);
+}
+
+/* The lease is copied, and after each transaction the worker is looked for: a transaction reads
+ * what the kernel has announced, and if it is that the link is gone, the worker is too. */
 static int on_derivation(sd_event_source *source, void *userdata)
 {
 	struct worker *worker = userdata;
-	struct core *core = worker->service->core;
-	const struct dhcp_lease *lease =
+	struct dhcp_service *service = worker->service;
+	const struct dhcp_lease *in_use =
 		worker->withdrawn ? NULL : dhcp_client_lease(worker->client);
-	_cleanup_proposal_ struct proposal proposal;
+	struct dhcp_lease copy, *lease = in_use ? &copy : NULL;
 	struct dhcp_spec spec = worker->spec;
-	struct error error;
+	struct error error, ignored;
 	int r;
 
+	if (lease)
+		copy = *in_use;
 	spec.metric = worker->metric;
-	proposal_init(&proposal, "dhcp");
-	proposal.unguarded = true;
-	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, "dhcp");
-	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, worker->why);
-	r = derive_propose(core, &proposal, &spec, lease, &error);
-	if (r >= 0)
-		r = transaction_run(core, &proposal, false, NULL, &error);
-	if (r < 0) {
-		text_copy(worker->trouble, sizeof(worker->trouble), error.message);
-		core_publish(core, "dhcp.trouble", json_pack("{s:s}", "link", worker->spec.link),
-			     "%s: %s", worker->spec.link, error.message);
+	r = derive(worker, &spec, lease, worker->asked, &error);
+	if (!service_has_worker(service, worker))
+		return 0;
+	if (r >= 0) {
+		derivation_done(worker, &spec, lease);
 		return 0;
 	}
-	worker->trouble[0] = '\0';
-	worker->derived = lease;
-	if (lease)
-		lease_keep(worker, lease);
+	/* Settings that would lock somebody out wait; the lease does not. */
+	if (worker->asked && error.code == ERROR_GUARD_REFUSED) {
+		(void)derive(worker, &worker->followed, lease, false, &ignored);
+		if (!service_has_worker(service, worker))
+			return 0;
+	}
+	derivation_failed(worker, &error);
 	return 0;
+}
+
+static void enable_derivation(struct worker *worker)
+{
+	int r = worker->derivation
+			? sd_event_source_set_enabled(worker->derivation, SD_EVENT_ONESHOT)
+			: sd_event_add_defer(core_event(worker->service->core), &worker->derivation,
+					     on_derivation, worker);
+
+	if (r < 0)
+		log_error("%s: cannot schedule a change: %s", worker->spec.link, strerror(-r));
 }
 
 void worker_schedule_derivation(struct worker *worker, const char *why)
 {
-	int r;
-
 	text_copy(worker->why, sizeof(worker->why), why);
-	r = worker->derivation ? sd_event_source_set_enabled(worker->derivation, SD_EVENT_ONESHOT)
-			       : sd_event_add_defer(core_event(worker->service->core),
-						    &worker->derivation, on_derivation, worker);
-	if (r < 0)
-		log_error("%s: cannot schedule a change: %s", worker->spec.link, strerror(-r));
+	enable_derivation(worker);
 }
 
 /* ---- the gateway ---- */
@@ -369,7 +430,7 @@ static usec_t worker_deadline(const struct worker *worker)
 	} else if (worker->carrier_lost && !worker->withdrawn) {
 		deadline = worker->carrier_lost + HOLD_TIME;
 	}
-	return deadline;
+	return MIN(deadline, worker->derive_again);
 }
 
 void worker_pump(struct worker *worker)
@@ -482,6 +543,9 @@ static bool resume(struct worker *worker, usec_t now, const struct dhcp_lease *l
 	dhcp_client_resume(worker->client, now, lease);
 	remember_gateway(worker);
 	worker->derived = true;
+	/* The link had another name before: what derived from that one is gone from intent. */
+	if (!address_in_intent(worker))
+		worker_schedule_derivation(worker, "a lease that is in use already");
 	guard_address(worker, false);
 	return true;
 }
@@ -551,6 +615,10 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	bool asking = worker->dna.next != USEC_INFINITY;
 
 	hold_is_over(worker, now);
+	if (now >= worker->derive_again) {
+		worker->derive_again = USEC_INFINITY;
+		enable_derivation(worker);
+	}
 	if (worker->carrier) {
 		dhcp_client_timeout(worker->client, now);
 		acd_timeout(&worker->acd, now, dhcp_client_random(worker->client));
