@@ -105,11 +105,11 @@ static bool address_satisfied(const void *wanted, const void *observed)
 {
 	const struct address_spec *w = wanted, *o = observed;
 
-	/* The remaining lifetime runs down by itself: only whether it ends is compared. */
+	/* The remaining lifetime runs down by itself: only whether it ends is compared. Nor is the
+	 * broadcast address: the kernel does not change that of an address which is there already
+	 * (devinet.c, inet_rtm_newaddr()), and the address is worth more than it. */
 	return (w->valid_until == USEC_INFINITY) == (o->valid_until == USEC_INFINITY) &&
-	       (!w->metric || w->metric == o->metric) &&
-	       (!ip_address_is_set(&w->broadcast) ||
-		ip_address_equal(&w->broadcast, &o->broadcast));
+	       (!w->metric || w->metric == o->metric);
 }
 
 /* Whole seconds left, at least 1: 0 would mean for ever to the kernel's builders. */
