@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/stat.h>
 
 #include "dns-internal.h"
@@ -76,13 +77,45 @@ unsigned dns_service_servers(const struct dns_service *service, struct ip_addres
 	return count;
 }
 
+/* Does a link before `end`, or `end` itself before its place `before`, offer the domain too? */
+static bool search_is_offered(const struct dns_service *service, const struct entry *end,
+			      unsigned before)
+{
+	const char *name = end->spec.search[before];
+
+	for (const struct entry *entry = service->entries;; entry = entry->next) {
+		unsigned count = entry == end ? before : entry->spec.search_count;
+
+		for (unsigned i = 0; i < count; i++)
+			if (strcasecmp(entry->spec.search[i], name) == 0)
+				return true;
+		if (entry == end)
+			return false;
+	}
+}
+
+static void print_search(const struct dns_service *service, FILE *stream)
+{
+	const char *separator = "search ";
+
+	for (const struct entry *entry = service->entries; entry; entry = entry->next) {
+		for (unsigned i = 0; i < entry->spec.search_count; i++) {
+			if (search_is_offered(service, entry, i))
+				continue;
+			fprintf(stream, "%s%s", separator, entry->spec.search[i]);
+			separator = " ";
+		}
+	}
+	if (separator[1] == '\0')
+		fputc('\n', stream);
+}
+
 /* The file's text: at most what the C library reads of servers, each search domain once. */
 static char *resolv_conf_text(const struct dns_service *service)
 {
 	struct ip_address servers[RESOLV_CONF_SERVERS];
 	unsigned count = dns_service_servers(service, servers, RESOLV_CONF_SERVERS);
 	char *text = NULL, address[IP_ADDRESS_TEXT_MAX];
-	const char *separator = "search ";
 	size_t size;
 	FILE *stream = open_memstream(&text, &size);
 
@@ -93,14 +126,7 @@ static char *resolv_conf_text(const struct dns_service *service)
 	      stream);
 	for (unsigned i = 0; i < count; i++)
 		fprintf(stream, "nameserver %s\n", ip_address_print(&servers[i], address));
-	for (const struct entry *entry = service->entries; entry; entry = entry->next) {
-		for (unsigned i = 0; i < entry->spec.search_count; i++) {
-			fprintf(stream, "%s%s", separator, entry->spec.search[i]);
-			separator = " ";
-		}
-	}
-	if (separator[1] == '\0')
-		fputc('\n', stream);
+	print_search(service, stream);
 	if (fclose(stream) != 0) {
 		free(text);
 		return NULL;
