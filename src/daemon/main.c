@@ -90,7 +90,9 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 	if ((r = dhcp_service_new(&daemon->dhcp, daemon->core)) < 0)
 		return stage_failed("the DHCP client", r, error);
 	r = core_start(daemon->core, error);
-	return r < 0 ? r : link_manager_start(daemon->link_manager, error);
+	if (r >= 0)
+		link_manager_start(daemon->link_manager);
+	return r;
 }
 
 static int services_start(struct daemon *daemon, struct error *error)

@@ -89,8 +89,8 @@ void link_manager_free(struct link_manager *manager);
 DEFINE_CLEANUP(struct link_manager *, link_manager_cleanup, link_manager_free)
 
 /* Boot detection: configures every link of ours that intent does not name yet. Called once after
- * core_start(). */
-int link_manager_start(struct link_manager *manager, struct error *error);
+ * core_start(). A link that is refused is told of, and tried again. */
+void link_manager_start(struct link_manager *manager);
 
 /* The metric for a new uplink on `link`: a base by kind (ethernet before wifi before others), and
  * within the kind the lowest one that no other uplink has. A link that has one keeps it. */

@@ -8,11 +8,17 @@
 #include "link.h"
 #include "management.h"
 
+/* Before a link that was refused is tried again: doubling. */
+#define PAUSE_MIN (2 * USEC_PER_SEC)
+#define PAUSE_MAX (300 * USEC_PER_SEC)
+
 struct link_manager {
 	struct core *core;
 	struct link_manager_config config;
 	struct sessions *sessions; /* who is connected, for the guard rail */
 	sd_event_source *look;	   /* deferred: links appeared or vanished */
+	sd_event_source *again;	   /* a link was refused */
+	usec_t pause;		   /* before it is tried again */
 	bool started;
 };
 
@@ -62,14 +68,18 @@ static int propose_link(struct core *core, struct proposal *proposal, const stru
 				 error);
 }
 
+static bool is_new(const struct core *core, const struct link *link)
+{
+	return link_ownership(core, link, NULL) == LINK_OURS && !is_configured(core, link->name);
+}
+
 static int propose_new(struct core *core, struct proposal *proposal, struct error *error)
 {
 	const struct link *link = NULL;
 	int r = 0;
 
 	while (r >= 0 && (link = observed_next_link(core_observed(core), link)))
-		if (link_ownership(core, link, NULL) == LINK_OURS &&
-		    !is_configured(core, link->name))
+		if (is_new(core, link))
 			r = propose_link(core, proposal, link, error);
 	return r;
 }
@@ -95,32 +105,104 @@ static int propose_vanished(struct core *core, struct proposal *proposal, struct
 	return 0;
 }
 
-static int look(struct link_manager *manager, const char *why, struct error *error)
+static void begin(struct proposal *proposal, const char *why)
+{
+	proposal_init(proposal, "boot");
+	text_copy(proposal->provenance.owner, PROVENANCE_TEXT_MAX, LINK_BOOT_OWNER);
+	text_copy(proposal->provenance.reason, PROVENANCE_TEXT_MAX, why);
+}
+
+static int run(struct core *core, const struct proposal *proposal, struct error *error)
+{
+	return proposal->edits ? transaction_run(core, proposal, false, NULL, error) : 0;
+}
+
+static int configure_all(struct core *core, const char *why, struct error *error)
 {
 	_cleanup_proposal_ struct proposal proposal;
 	int r;
 
-	if (!manager->config.configure_new)
-		return 0;
-	proposal_init(&proposal, "boot");
-	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, LINK_BOOT_OWNER);
-	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, why);
-	r = propose_new(manager->core, &proposal, error);
+	begin(&proposal, why);
+	r = propose_new(core, &proposal, error);
 	if (r >= 0)
-		r = propose_vanished(manager->core, &proposal, error);
+		r = propose_vanished(core, &proposal, error);
+	return r < 0 ? r : run(core, &proposal, error);
+}
+
+static int configure_one(struct core *core, const struct link *link, const char *why,
+			 struct error *error)
+{
+	_cleanup_proposal_ struct proposal proposal;
+	int r = 0;
+
+	begin(&proposal, why);
+	if (is_new(core, link))
+		r = propose_link(core, &proposal, link, error);
+	return r < 0 ? r : run(core, &proposal, error);
+}
+
+static int forget_vanished(struct core *core, const char *why, struct error *error)
+{
+	_cleanup_proposal_ struct proposal proposal;
+	int r;
+
+	begin(&proposal, why);
+	r = propose_vanished(core, &proposal, error);
+	return r < 0 ? r : run(core, &proposal, error);
+}
+
+/* A link that is refused (a radio switched off, a driver that fails) must not keep the others from
+ * the network: each by itself. Returns what the last refused one was refused for. */
+static int configure_each(struct core *core, const char *why, struct error *error)
+{
+	const struct observed *observed = core_observed(core);
+	size_t count = observed_count(observed, OBJECT_LINK), i = 0;
+	_cleanup_(cleanup_free) int *indexes = calloc(MAX(count, (size_t)1), sizeof(*indexes));
+	const struct link *link = NULL;
+	struct error refused;
+	int r;
+
+	if (!indexes)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot configure links");
+	while (i < count && (link = observed_next_link(observed, link)))
+		indexes[i++] = link->index;
+	count = i;
+	r = forget_vanished(core, why, error);
+	for (i = 0; i < count; i++) {
+		/* The transaction before may have seen it vanish. */
+		link = observed_link(observed, indexes[i]);
+		if (!link || configure_one(core, link, why, &refused) >= 0)
+			continue;
+		*error = refused;
+		r = error_code_errno(refused.code);
+	}
+	return r;
+}
+
+static void look_again(struct link_manager *manager);
+
+/* Configures what is new. What is refused is tried again, ever more slowly. */
+static void look(struct link_manager *manager, const char *why)
+{
+	struct error error;
+	int r;
+
+	if (!manager->config.configure_new)
+		return;
+	r = configure_all(manager->core, why, &error);
 	if (r < 0)
-		return r;
-	return proposal.edits ? transaction_run(manager->core, &proposal, false, NULL, error) : 0;
+		r = configure_each(manager->core, why, &error);
+	manager->pause = r < 0 ? MIN(MAX(manager->pause * 2, PAUSE_MIN), PAUSE_MAX) : 0;
+	if (r >= 0)
+		return;
+	/* The transaction has published what went wrong. */
+	log_warning("new links: %s", error.message);
+	look_again(manager);
 }
 
 static int on_look(sd_event_source *source, void *userdata)
 {
-	struct link_manager *manager = userdata;
-	struct error error;
-
-	/* The transaction has published what went wrong. The next announcement looks again. */
-	if (look(manager, "a link appeared or vanished", &error) < 0)
-		log_warning("new links: %s", error.message);
+	look(userdata, "a link appeared or vanished");
 	return 0;
 }
 
@@ -135,6 +217,29 @@ static void schedule_look(struct link_manager *manager)
 					       manager);
 	if (r < 0)
 		log_error("cannot look at new links: %s", strerror(-r));
+}
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	schedule_look(userdata);
+	return 0;
+}
+
+static void look_again(struct link_manager *manager)
+{
+	usec_t when = usec_add(clock_boottime_usec(), manager->pause);
+	int r;
+
+	if (!manager->again) {
+		r = sd_event_add_time(core_event(manager->core), &manager->again, CLOCK_BOOTTIME,
+				      when, USEC_PER_SEC, on_again, manager);
+	} else {
+		r = sd_event_source_set_time(manager->again, when);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(manager->again, SD_EVENT_ONESHOT);
+	}
+	if (r < 0)
+		log_error("cannot look at new links again: %s", strerror(-r));
 }
 
 static void publish_carrier(struct core *core, const struct link *link)
@@ -211,14 +316,15 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 void link_manager_free(struct link_manager *manager)
 {
 	sd_event_source_disable_unref(manager->look);
+	sd_event_source_disable_unref(manager->again);
 	free(manager->sessions);
 	free(manager);
 }
 
-int link_manager_start(struct link_manager *manager, struct error *error)
+void link_manager_start(struct link_manager *manager)
 {
 	manager->started = true;
-	return look(manager, "boot detection", error);
+	look(manager, "boot detection");
 }
 
 static uint32_t metric_base(const struct core *core, const char *name)
