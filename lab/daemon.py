@@ -35,7 +35,7 @@ class ToolError(Exception):
     """A tool answered isError."""
 
     def __init__(self, tool: str, result: dict[str, Any]) -> None:
-        self.structured = result.get("structuredContent") or {}
+        self.error: dict[str, str] = (result.get("structuredContent") or {}).get("error", {})
         self.text = "\n".join(part.get("text", "") for part in result.get("content", []))
         super().__init__(f"{tool}: {self.text}")
 
@@ -105,11 +105,11 @@ class McpClient:
     def tools(self) -> list[dict[str, Any]]:
         return self.request("tools/list")["tools"]
 
-    def call_raw(self, tool: str, **arguments: Any) -> dict[str, Any]:
+    def call_raw(self, tool: str, /, **arguments: Any) -> dict[str, Any]:
         """The whole result of a tool: isError, structuredContent, content."""
         return self.request("tools/call", name=tool, arguments=arguments)
 
-    def call(self, tool: str, **arguments: Any) -> Any:
+    def call(self, tool: str, /, **arguments: Any) -> Any:
         """The structured content of a tool's result; raises ToolError if it failed."""
         result = self.call_raw(tool, **arguments)
         if result.get("isError"):
@@ -207,7 +207,7 @@ class Daemon:
         """A new connection."""
         return McpClient(self.host.path(self.socket_path))
 
-    def call(self, tool: str, **arguments: Any) -> Any:
+    def call(self, tool: str, /, **arguments: Any) -> Any:
         """Call one tool over a connection of its own; raises ToolError if it failed."""
         with self.client() as client:
             return client.call(tool, **arguments)
@@ -216,6 +216,14 @@ class Daemon:
         """Run `aiosnet` in the host, whatever its exit status."""
         command = [client_path(), "--socket", self.socket_path, *arguments]
         return self.host.run(*command, check=False, **options)
+
+    def refusal(self, tool: str, /, **arguments: Any) -> dict[str, str]:
+        """The error that a call ends with: code, message, perhaps parameter and hint."""
+        try:
+            result = self.call(tool, **arguments)
+        except ToolError as failure:
+            return failure.error
+        raise AssertionError(f"{tool} was not refused: {result}")
 
     def cli(self, *arguments: object) -> Any:
         """Run `aiosnet ... --json` in the host; returns the parsed output."""

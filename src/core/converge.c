@@ -188,11 +188,11 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	    link_matters(change, before ? &before->link : NULL, &after->link))
 		core_schedule_convergence(core, change == OBSERVED_ADDED ? "a link appeared"
 									 : "a link was changed");
-	else if (kind == OBJECT_ADDRESS && change == OBSERVED_REMOVED)
-		core_schedule_convergence(core, "an address was removed");
-	else if (kind == OBJECT_ROUTE && change == OBSERVED_REMOVED &&
+	else if (kind == OBJECT_ADDRESS && change != OBSERVED_ADDED)
+		core_schedule_convergence(core, "an address was changed or removed");
+	else if (kind == OBJECT_ROUTE && change != OBSERVED_ADDED &&
 		 before->route.protocol == AIOSNET_PROTOCOL)
-		core_schedule_convergence(core, "a route was removed");
+		core_schedule_convergence(core, "a route was changed or removed");
 }
 
 static void on_synchronised(bool first, void *userdata)

@@ -1,14 +1,14 @@
 /*
- * What the kernel leaves out, we add. When a link goes down or away, the kernel flushes its IPv4
- * routes without a word (fib_frontend.c, fib_disable_ip()), and before Linux 6.6 also those whose
- * preferred source was removed; the end of a veth pair that stays does not tell where the other end
- * went. Where the effect of an event cannot be known from it, the kind is
- * dumped again:
+ * What the kernel leaves out, we add. When a link goes down or away, or loses its last IPv4 address,
+ * the kernel flushes its IPv4 routes without a word (fib_frontend.c, fib_disable_ip()), and before
+ * Linux 6.6 also those whose preferred source was removed; the end of a veth pair that stays does
+ * not tell where the other end went. Where the effect of an event cannot be known from it, the kind
+ * is dumped again:
  *
  *  - a route replaces one of several that hold the place;
  *  - an IPv6 route becomes one nexthop of a multipath route, or ceases to be one: of a multipath
  * route we keep the first nexthop and the number of them;
- *  - a link goes down while there are multipath routes, any of which may use it.
+ *  - a link loses its routes while there are multipath routes, any of which may use it.
  */
 #include "observed-internal.h"
 
@@ -45,7 +45,7 @@ static void out_of_memory(struct observed *observed, enum object_kind kind)
 	netlink_monitor_doubt(observed->monitor, kind, "out of memory");
 }
 
-static void link_lost_routes(struct observed *observed, int link);
+static void link_lost_routes(struct observed *observed, int link, int family);
 
 static void object_remove(struct observed *observed, enum object_kind kind, void *object)
 {
@@ -57,7 +57,7 @@ static void object_remove(struct observed *observed, enum object_kind kind, void
 	table_remove(&observed->tables[kind], object);
 	tell(observed, kind, OBSERVED_REMOVED, &before, NULL);
 	if (kind == OBJECT_LINK)
-		link_lost_routes(observed, before.link.index);
+		link_lost_routes(observed, before.link.index, AF_UNSPEC);
 }
 
 static void object_add(struct observed *observed, enum object_kind kind, const void *object)
@@ -94,7 +94,7 @@ static void object_change(struct observed *observed, enum object_kind kind, void
 	copy_out(kind, &after, object);
 	tell(observed, kind, OBSERVED_CHANGED, &before, &after);
 	if (kind == OBJECT_LINK && before.link.flags & IFF_UP && !(after.link.flags & IFF_UP))
-		link_lost_routes(observed, after.link.index);
+		link_lost_routes(observed, after.link.index, AF_UNSPEC);
 }
 
 /* ---- peers that move without a word ---- */
@@ -117,7 +117,8 @@ static void peer_moved(struct observed *observed, const struct link *end, int lo
 
 /* ---- routes that go without a word ---- */
 
-static void link_lost_routes(struct observed *observed, int link)
+/* Of one family, or of all (AF_UNSPEC). */
+static void link_lost_routes(struct observed *observed, int link, int family)
 {
 	struct table *routes = &observed->tables[OBJECT_ROUTE];
 	struct route *route = table_next(routes, NULL), *next;
@@ -125,6 +126,8 @@ static void link_lost_routes(struct observed *observed, int link)
 
 	for (; route; route = next) {
 		next = table_next(routes, route);
+		if (family != AF_UNSPEC && route->destination.address.family != family)
+			continue;
 		if (route->nexthops > 1)
 			multipath = true;
 		else if (route->link == link)
@@ -132,7 +135,7 @@ static void link_lost_routes(struct observed *observed, int link)
 	}
 	if (multipath)
 		netlink_monitor_doubt(observed->monitor, OBJECT_ROUTE,
-				      "a link went down that multipath routes may use");
+				      "a link lost its routes, and multipath routes may use it");
 }
 
 static bool address_is_held(const struct observed *observed, const struct ip_address *local)
@@ -151,6 +154,16 @@ static bool link_is_in_vrf(const struct observed *observed, int index)
 	const struct link *master = link ? observed_link(observed, link->master) : NULL;
 
 	return master && !strcmp(master->info_kind, "vrf");
+}
+
+static bool link_has_ipv4(const struct observed *observed, int link)
+{
+	const struct address *address = NULL;
+
+	while ((address = observed_next_address(observed, address)))
+		if (address->link == link && address->prefix.address.family == AF_INET)
+			return true;
+	return false;
 }
 
 /* The main table's routes that prefer a source which no link holds any more (fib_semantics.c,
@@ -296,6 +309,9 @@ static void address_gone(struct observed *observed, const struct address *announ
 	if (known)
 		object_remove(observed, OBJECT_ADDRESS, known);
 	source_lost_routes(observed, announced);
+	if (announced->prefix.address.family == AF_INET &&
+	    !link_has_ipv4(observed, announced->link))
+		link_lost_routes(observed, announced->link, AF_INET);
 }
 
 static void object_gone(struct observed *observed, enum object_kind kind,
