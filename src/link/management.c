@@ -15,6 +15,8 @@
 /* A connection that is younger than this is nobody's work yet: it takes longer to log in. */
 #define SESSIONS_FRESH USEC_PER_SEC
 
+#define IPV6_MTU_MIN 1280 /* RFC 8200 section 5 */
+
 static const uint16_t management_ports[] = {22, 9090};
 
 /* A connection from outside to one of the management ports. */
@@ -120,7 +122,7 @@ static const struct step *step_for(const struct plan *plan, const struct resourc
 {
 	const struct step *step = NULL;
 
-	while ((step = plan_next_step(plan, step)))
+	while (plan && (step = plan_next_step(plan, step)))
 		if (step->type == type && strcmp(step->id, id) == 0)
 			return step;
 	return NULL;
@@ -139,6 +141,21 @@ static bool link_would_be_up(const struct plan *plan, const struct link *link)
 	if (after && after->settings.fields & LINK_FIELD_UP)
 		return after->settings.up;
 	return link->flags & IFF_UP;
+}
+
+/* The kernel takes IPv6 and its addresses off a link whose MTU is too small for it. */
+static bool link_would_lose_ipv6(const struct plan *plan, const struct link *link)
+{
+	struct link_spec spec = {0};
+	char id[RESOURCE_KEY_MAX + 16];
+	const struct step *step;
+	const struct link_spec *after;
+
+	memcpy(spec.name, link->name, sizeof(spec.name));
+	step = step_for(plan, &link_type, resource_id(&link_type, &spec, id));
+	after = step ? step->after : NULL;
+	return after && after->settings.fields & LINK_FIELD_MTU &&
+	       after->settings.mtu < IPV6_MTU_MIN;
 }
 
 /* The link that would hold the address, or NULL. */
@@ -171,6 +188,24 @@ static const struct link *address_holder(struct core *core, const struct plan *p
 	return NULL;
 }
 
+/* Does the plan remove the route, or put another in its place? */
+static bool route_would_go(struct core *core, const struct plan *plan, const struct route *route)
+{
+	const struct link *link = observed_link(core_observed(core), route->link);
+	struct route_spec spec = {.destination = route->destination,
+				  .table = route->table,
+				  .metric = route->metric};
+	char id[RESOURCE_KEY_MAX + 16];
+
+	if (link)
+		memcpy(spec.link, link->name, sizeof(spec.link));
+	if (step_for(plan, &route_type, resource_id(&route_type, &spec, id)))
+		return true;
+	/* A prefix route goes with the address that brought it. */
+	return route->protocol == RTPROT_KERNEL && ip_address_is_set(&route->source) &&
+	       !address_holder(core, plan, &route->source);
+}
+
 /* Would a route of a link that is up lead to the address? Kernel's prefix routes count through the
  * addresses that bring them. */
 static bool would_reach(struct core *core, const struct plan *plan, const struct ip_address *remote)
@@ -192,26 +227,108 @@ static bool would_reach(struct core *core, const struct plan *plan, const struct
 	}
 	while ((route = observed_next_route(observed, route))) {
 		const struct link *link = observed_link(observed, route->link);
-		struct route_spec spec = {.destination = route->destination,
-					  .table = route->table,
-					  .metric = route->metric};
-		char id[RESOURCE_KEY_MAX + 16];
 
-		if (route->type != RTN_UNICAST ||
-		    !ip_prefix_contains(&route->destination, remote) || !link ||
-		    !link_would_be_up(plan, link))
-			continue;
-		memcpy(spec.link, link->name, sizeof(spec.link));
-		step = step_for(plan, &route_type, resource_id(&route_type, &spec, id));
-		if (step && !step->after)
-			continue;
-		/* A prefix route goes with the address that brought it. */
-		if (route->protocol == RTPROT_KERNEL && ip_address_is_set(&route->source) &&
-		    !address_holder(core, plan, &route->source))
-			continue;
-		return true;
+		if (route->type == RTN_UNICAST && ip_prefix_contains(&route->destination, remote) &&
+		    link && link_would_be_up(plan, link) && !route_would_go(core, plan, route))
+			return true;
 	}
 	return false;
+}
+
+/* ---- the way that the main table would choose ---- */
+
+/* The best route so far: the longest prefix wins, then the lowest metric. */
+struct path {
+	bool found, usable;
+	unsigned length;
+	uint32_t metric;
+};
+
+/* What the kernel makes of metric 0 for IPv6: IP6_RT_PRIO_ADDRCONF, IP6_RT_PRIO_USER. */
+static uint32_t metric_in_kernel(const struct ip_address *remote, uint32_t metric, bool prefix)
+{
+	if (metric || remote->family == AF_INET)
+		return metric;
+	return prefix ? 256 : 1024;
+}
+
+static void path_consider(struct path *path, unsigned length, uint32_t metric, bool usable)
+{
+	bool equal = path->found && length == path->length && metric == path->metric;
+
+	if (path->found && !equal &&
+	    (length < path->length || (length == path->length && metric > path->metric)))
+		return;
+	*path = (struct path){true, usable || (equal && path->usable), length, metric};
+}
+
+/* Does the kernel send by the link? 1; 0 when it would pass over the route; -ENOLINK when it would
+ * choose it, and nothing would arrive. */
+static int link_would_carry(const struct plan *plan, const struct link *link)
+{
+	if (!link || !link_would_be_up(plan, link))
+		return 0;
+	if (!(link->flags & IFF_UP) || link->carrier)
+		return 1;
+	return link->ignore_dead_routes ? 0 : -ENOLINK;
+}
+
+static void consider_step(const struct observed *observed, const struct plan *plan,
+			  const struct step *step, const struct ip_address *remote,
+			  struct path *path)
+{
+	const struct route_spec *route = step->after;
+	const struct address_spec *address = step->after;
+	int carries;
+
+	if (step->after && step->type == &address_type &&
+	    ip_prefix_contains(&address->prefix, remote)) {
+		carries = link_would_carry(plan, observed_link_by_name(observed, address->link));
+		/* His own address on this host: all that is sent to him stays here. */
+		if (ip_address_equal(&address->prefix.address, remote))
+			path_consider(path, ip_family_bits(remote->family) + 1, 0, false);
+		else if (carries)
+			path_consider(path, address->prefix.length,
+				      metric_in_kernel(remote, address->metric, true), carries > 0);
+	}
+	if (step->after && step->type == &route_type && route->table == RT_TABLE_MAIN &&
+	    ip_prefix_contains(&route->destination, remote)) {
+		carries = route->type != RTN_UNICAST
+				  ? -ENOLINK
+				  : link_would_carry(plan,
+						     observed_link_by_name(observed, route->link));
+		if (carries)
+			path_consider(path, route->destination.length,
+				      metric_in_kernel(remote, route->metric, false), carries > 0);
+	}
+}
+
+/* With `plan` as it would be, without as it is. */
+static struct path path_to(struct core *core, const struct plan *plan,
+			   const struct ip_address *remote)
+{
+	const struct observed *observed = core_observed(core);
+	const struct route *route = NULL;
+	const struct step *step = NULL;
+	struct path path = {0};
+
+	while (plan && (step = plan_next_step(plan, step)))
+		consider_step(observed, plan, step, remote, &path);
+	while ((route = observed_next_route(observed, route))) {
+		int carries;
+
+		if (route->table != RT_TABLE_MAIN ||
+		    !ip_prefix_contains(&route->destination, remote) ||
+		    (plan && route_would_go(core, plan, route)))
+			continue;
+		carries = route->type != RTN_UNICAST ? -ENOLINK
+			  : route->nexthops > 1
+				  ? 1
+				  : link_would_carry(plan, observed_link(observed, route->link));
+		if (carries)
+			path_consider(&path, route->destination.length, route->metric, carries > 0);
+	}
+	return path;
 }
 
 static int refuse(const struct session *session, const char *what, struct error *error)
@@ -241,36 +358,40 @@ static int session_check(struct core *core, const struct plan *plan, const struc
 		snprintf(what, sizeof(what), "the link %s", holder->name);
 		return refuse(session, what, error);
 	}
-	if (!would_reach(core, plan, &session->remote))
+	if (!would_reach(core, plan, &session->remote) ||
+	    (path_to(core, NULL, &session->remote).usable &&
+	     !path_to(core, plan, &session->remote).usable))
 		return refuse(session, "the route back", error);
+	if (session->local.family == AF_INET6 && link_would_lose_ipv6(plan, holder)) {
+		snprintf(what, sizeof(what), "IPv6 on %s, which needs an MTU of %d", holder->name,
+			 IPV6_MTU_MIN);
+		return refuse(session, what, error);
+	}
 	return 0;
 }
 
-static bool link_step_takes_away(const struct step *step)
+/* What is added may hide what was there. */
+static bool step_may_harm(const struct step *step)
 {
-	const struct link_spec *after = step->after;
+	const struct link_spec *link = step->after;
+	const struct route_spec *route = step->after ?: step->before;
 
-	return after && after->settings.fields & LINK_FIELD_UP && !after->settings.up;
-}
-
-static bool route_step_takes_away(const struct step *step)
-{
-	const struct route_spec *before = step->before, *after = step->after;
-
-	return before &&
-	       (!after || after->type != RTN_UNICAST || strcmp(before->link, after->link) != 0 ||
-		!ip_address_equal(&before->gateway, &after->gateway));
+	if (step->type == &route_type)
+		return route->table == RT_TABLE_MAIN;
+	if (step->type == &link_type && link)
+		return (link->settings.fields & LINK_FIELD_UP && !link->settings.up) ||
+		       (link->settings.fields & LINK_FIELD_MTU &&
+			link->settings.mtu < IPV6_MTU_MIN);
+	return step->type == &address_type;
 }
 
 /* Who is connected is asked only where it matters: the kernel walks a table of all connections. */
-static bool takes_something_away(const struct plan *plan)
+static bool may_harm(const struct plan *plan)
 {
 	const struct step *step = NULL;
 
 	while ((step = plan_next_step(plan, step)))
-		if ((step->type == &link_type && link_step_takes_away(step)) ||
-		    (step->type == &address_type && !step->after) ||
-		    (step->type == &route_type && route_step_takes_away(step)))
+		if (step_may_harm(step))
 			return true;
 	return false;
 }
@@ -281,7 +402,7 @@ static int management_check(struct core *core, const struct plan *plan, void *us
 	struct sessions *sessions = userdata;
 	int r;
 
-	if (!takes_something_away(plan))
+	if (!may_harm(plan))
 		return 0;
 	r = sessions_refresh(sessions);
 	if (r < 0)
