@@ -182,7 +182,9 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 {
 	struct core *core = userdata;
 
-	if (core->in_transaction || !core->started)
+	/* Also during a transaction: what is announced then need not be of our own doing, and a
+	 * look at what is as it shall be writes nothing. */
+	if (!core->started)
 		return;
 	if (kind == OBJECT_LINK && change != OBSERVED_REMOVED &&
 	    link_matters(change, before ? &before->link : NULL, &after->link))
@@ -199,7 +201,7 @@ static void on_synchronised(bool first, void *userdata)
 {
 	struct core *core = userdata;
 
-	if (!first && !core->in_transaction)
+	if (!first)
 		core_schedule_convergence(core, "the mirror of the kernel was mended");
 }
 

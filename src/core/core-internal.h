@@ -36,7 +36,7 @@ struct core {
 
 	bool started;
 	bool same_boot;
-	bool in_transaction; /* what the mirror announces now is of our own doing */
+	bool in_transaction; /* no other may begin */
 
 	sd_event_source *convergence; /* deferred look at what waits, fails or drifted */
 	char convergence_why[96];

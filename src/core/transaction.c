@@ -146,6 +146,8 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 	if (r < 0) {
 		(void)observed_drain(core->observed);
 		mark_rolled_back(core, number, error);
+		/* What could not be undone differs from intent, and perhaps nothing announces it. */
+		core_schedule_convergence(core, "a change was rolled back");
 		core_publish(core, "tx.rolled_back", NULL, "%s was rolled back: %s", proposal->tool,
 			     error->message);
 		return r;
@@ -194,6 +196,9 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 	int r;
 
 	error = error ?: &ignored;
+	if (core->in_transaction)
+		return error_set(error, ERROR_INTERNAL, NULL, "%s came amidst another transaction",
+				 proposal->tool);
 	r = plan_build(core, proposal, &plan, error);
 	if (r < 0)
 		return r;
@@ -325,7 +330,7 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 	const json_t *changes = json_object_get(entry, "changes"), *change;
 	size_t i;
 
-	json_array_foreach (changes, i, change) {
+	json_array_foreach(changes, i, change) {
 		uint64_t later = changed_since(core, change, number);
 		int r;
 
