@@ -1,14 +1,15 @@
-// Third-party MCP clients against a running daemon: lists the tools, calls them, checks every
-// schema and every result with Ajv in strict mode, follows a resource. Usage:
+// A third-party MCP client against a running daemon: lists the tools, calls each of them, checks
+// every schema and every result with Ajv in strict mode, reads every resource. Usage:
 //
-//     node check.mjs AIOSNET SOCKET
+//     node check.mjs AIOSNET SOCKET CLIENT
 //
-// AIOSNET is the command line program, whose `mcp` pumps between stdio and the socket.
+// AIOSNET is the command line program, whose `mcp` pumps between stdio and the socket; CLIENT is
+// sdk1, sdk2-legacy or sdk2-auto. The host is that of the lab's topology `home`.
 import Ajv2020 from "ajv/dist/2020.js";
 import addFormats from "ajv-formats";
 import assert from "node:assert/strict";
 
-const [program, socket] = process.argv.slice(2);
+const [program, socket, clientName] = process.argv.slice(2);
 const server = { command: program, args: ["--socket", socket, "mcp"] };
 
 // What is called with each client; a call marked so must fail as a tool, not as a protocol.
@@ -27,6 +28,15 @@ const calls = [
   ["net.route_add", { destination: "198.51.100.0/24", type: "blackhole", dry_run: true }],
   ["tx.plan", { tool: "net.route_add", arguments: { destination: "198.51.100.0/24", type: "blackhole" } }],
   ["tx.undo", { transaction: 999999 }, "tx.unknown"],
+  ["net.ping", { host: "192.168.1.1", count: 2 }],
+  ["net.ping", { host: "192.168.1.254", count: 1, timeout: 200 }, "timeout"],
+  ["net.dns_lookup", { domain: "www.example.com" }],
+  ["net.dns_lookup", { domain: "no-such-name.example.com" }, "name.not_found"],
+  ["net.connections", {}],
+  ["net.bandwidth", { window: 200 }],
+  ["net.configure", { link: "eth0", method: "dhcp", dry_run: true }],
+  ["net.configure", { link: "eth0", method: "static", gateway: "192.168.1.1" }, "parameter.missing"],
+  ["tx.confirm", { transaction: 999999 }, "tx.unknown"],
   ["net.route_add", { destination: "198.51.100.0/24", type: "blackhole", reason: "a test" }],
   ["net.route_del", { destination: "198.51.100.0/24", reason: "a test" }],
 ];
@@ -62,6 +72,8 @@ async function checkCalls(client, tools) {
     assert.equal(result.isError ?? false, code !== undefined, `${name}: ${result.content[0].text}`);
     if (code) assert.equal(result.structuredContent.error.code, code, name);
   }
+  for (const { name } of tools)
+    assert.ok(calls.some(([called]) => called === name), `${name} is not called`);
   await assert.rejects(client.callTool({ name: "net.pong", arguments: {} }), /net\.pong/);
 }
 
@@ -87,12 +99,23 @@ async function check(label, client, transport) {
 
 const info = { name: "aiosnet-test", version: "1" };
 
-const v1 = await import("@modelcontextprotocol/sdk/client/index.js");
-const v1stdio = await import("@modelcontextprotocol/sdk/client/stdio.js");
-await check("sdk 1, handshake", new v1.Client(info), new v1stdio.StdioClientTransport(server));
+async function sdk1() {
+  const { Client } = await import("@modelcontextprotocol/sdk/client/index.js");
+  const { StdioClientTransport } = await import("@modelcontextprotocol/sdk/client/stdio.js");
+  return [new Client(info), new StdioClientTransport(server)];
+}
 
-const v2 = await import("@modelcontextprotocol/client");
-const v2stdio = await import("@modelcontextprotocol/client/stdio");
-for (const mode of ["legacy", "auto"])
-  await check(`sdk 2, ${mode}`, new v2.Client(info, { capabilities: {}, versionNegotiation: { mode } }),
-    new v2stdio.StdioClientTransport(server));
+async function sdk2(mode) {
+  const { Client } = await import("@modelcontextprotocol/client");
+  const { StdioClientTransport } = await import("@modelcontextprotocol/client/stdio");
+  const client = new Client(info, { capabilities: {}, versionNegotiation: { mode } });
+  return [client, new StdioClientTransport(server)];
+}
+
+const clients = {
+  "sdk1": sdk1,
+  "sdk2-legacy": () => sdk2("legacy"),
+  "sdk2-auto": () => sdk2("auto"),
+};
+
+await check(clientName, ...(await clients[clientName]()));
