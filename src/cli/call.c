@@ -1,5 +1,4 @@
 /* Calling tools: by name, by their words, by an alias, and as a plan. */
-#include <string.h>
 
 #include "arguments.h"
 #include "catalog.h"

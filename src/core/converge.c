@@ -7,7 +7,6 @@
  * again, with a growing pause, never given up. A resource that somebody keeps changing back is
  * mended ever more slowly too, so that two managers do not fight at full speed.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "core-internal.h"

@@ -3,7 +3,6 @@
  *
  * Both are kept as real time, since they must hold over a restart; one timer serves the nearest.
  */
-#include <string.h>
 
 #include "core-internal.h"
 

@@ -1,7 +1,6 @@
 /*
  * From a proposal to a plan: which resources of intent change, and which steps make the kernel so.
  */
-#include <stdio.h>
 #include <string.h>
 
 #include "core-internal.h"

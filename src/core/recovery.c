@@ -5,7 +5,6 @@
  * commit. Intent in the database is still the one before, so the kernel is brought back to it: the
  * inverses of all steps, in reverse order. Steps that never happened have idempotent inverses.
  */
-#include <string.h>
 
 #include "core-internal.h"
 

@@ -1,6 +1,5 @@
 #include "transaction.h"
 
-#include <stdio.h>
 #include <string.h>
 
 #include "core-internal.h"

@@ -1,7 +1,6 @@
 #include "derive.h"
 
 #include <arpa/inet.h>
-#include <string.h>
 
 struct derivation {
 	struct core *core;

@@ -1,6 +1,5 @@
 #include "dns_message.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 
 #include "dns_name.h"

@@ -1,6 +1,5 @@
 #include "dns_record.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <strings.h>
 

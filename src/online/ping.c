@@ -3,7 +3,6 @@
 #include <linux/tcp.h>
 #include <netinet/icmp6.h>
 #include <netinet/ip_icmp.h>
-#include <string.h>
 #include <sys/random.h>
 #include <time.h>
 

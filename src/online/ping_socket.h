@@ -4,7 +4,6 @@
  */
 #pragma once
 
-#include <sys/socket.h>
 
 #include "ping.h"
 

@@ -1,8 +1,6 @@
 /* The connection: framing, the envelope of each message, and the calls under way. */
 #include "mcp_internal.h"
 
-#include <math.h>
-#include <stdio.h>
 #include <string.h>
 
 #define BATCH_MAX 64

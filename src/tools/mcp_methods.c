@@ -1,5 +1,4 @@
 /* The methods of the protocol, each a row of the table at the end. */
-#include <stdio.h>
 #include <string.h>
 
 #include "mcp_internal.h"

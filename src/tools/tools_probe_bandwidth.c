@@ -1,6 +1,5 @@
 /* net.bandwidth: what goes through the links, measured over a window. */
 #include <stdio.h>
-#include <string.h>
 
 #include "monitor/monitor.h"
 #include "tools_probe.h"

@@ -1,6 +1,5 @@
 /* net.dns_lookup: what a name server says of a name. */
 #include <stdio.h>
-#include <string.h>
 
 #include "tools_probe.h"
 

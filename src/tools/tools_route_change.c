@@ -1,6 +1,5 @@
 /* net.route_add and net.route_del. */
 #include <linux/rtnetlink.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "common.h"

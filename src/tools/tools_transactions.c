@@ -1,6 +1,5 @@
 /* tx.*: plan, confirm, undo, history. */
 #include <stdio.h>
-#include <string.h>
 
 #include "change.h"
 #include "common.h"
