@@ -111,9 +111,18 @@ static int put_resolver(const struct derivation *of, struct error *error)
 				 error);
 }
 
+/* An MTU that the device cannot have is a mistake of the network, and no reason to be without it.
+ */
+static bool mtu_is_possible(const struct derivation *of)
+{
+	const struct link *link = observed_link_by_name(core_observed(of->core), of->spec->link);
+
+	return !link || !link->mtu_max || of->lease->mtu <= link->mtu_max;
+}
+
 static int put_mtu(const struct derivation *of, struct error *error)
 {
-	if (!of->spec->use_mtu || !of->lease->mtu)
+	if (!of->spec->use_mtu || !of->lease->mtu || !mtu_is_possible(of))
 		return 0;
 	return proposal_put_json(of->core, of->proposal, "mtu",
 				 json_pack("{s:s,s:I}", "link", of->spec->link, "mtu",
@@ -121,12 +130,34 @@ static int put_mtu(const struct derivation *of, struct error *error)
 				 error);
 }
 
-int derive_propose(struct core *core, struct proposal *proposal, const struct dhcp_spec *spec,
-		   const struct dhcp_lease *lease, struct error *error)
+/* The resources of the type that derived before, as they are. */
+static int put_former(const struct derivation *of, const char *type, struct error *error)
 {
+	const struct resource *resource = NULL;
+
+	while ((resource = core_next_resource(of->core, resource)))
+		if (strcmp(resource->type->name, type) == 0 &&
+		    strcmp(resource->parent, of->proposal->parent) == 0 &&
+		    proposal_put(of->proposal, resource->type, resource->spec) < 0)
+			return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot keep a %s",
+					 type);
+	return 0;
+}
+
+int derive_propose(struct core *core, struct proposal *proposal, const struct dhcp_spec *spec,
+		   const struct dhcp_lease *lease, unsigned keep, struct error *error)
+{
+	static const struct {
+		int (*put)(const struct derivation *of, struct error *error);
+		unsigned keep; /* with this bit the former ones of `type` instead */
+		const char *type;
+	} parts[] = {
+		{put_mtu, 0, "mtu"},
+		{put_address, 0, "address"},
+		{put_routes, DERIVE_KEEP_ROUTES, "route"},
+		{put_resolver, DERIVE_KEEP_NAMES, "resolver"},
+	};
 	const struct derivation of = {core, proposal, spec, lease};
-	int (*const puts[])(const struct derivation *, struct error *) = {put_mtu, put_address,
-									  put_routes, put_resolver};
 	int r = 0;
 
 	resource_id(&dhcp_type, spec, proposal->parent);
@@ -134,7 +165,8 @@ int derive_propose(struct core *core, struct proposal *proposal, const struct dh
 	if (lease && lease->expires != USEC_INFINITY)
 		proposal->expires = usec_add(clock_realtime_usec(),
 					     usec_sub(lease->expires, clock_boottime_usec()));
-	for (unsigned i = 0; r >= 0 && lease && i < ARRAY_SIZE(puts); i++)
-		r = puts[i](&of, error);
+	for (unsigned i = 0; r >= 0 && lease && i < ARRAY_SIZE(parts); i++)
+		r = keep & parts[i].keep ? put_former(&of, parts[i].type, error)
+					 : parts[i].put(&of, error);
 	return r;
 }

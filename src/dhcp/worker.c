@@ -162,7 +162,7 @@ void worker_free(struct worker *worker)
 /* Runs the transaction that makes intent follow `lease` (NULL: none) by these settings. What was
  * asked for is weighed by the guard rails; what the network gave or took is not. */
 static int derive(const struct worker *worker, const struct dhcp_spec *spec,
-		  const struct dhcp_lease *lease, bool asked, struct error *error)
+		  const struct dhcp_lease *lease, bool asked, unsigned keep, struct error *error)
 {
 	struct core *core = worker->service->core;
 	_cleanup_proposal_ struct proposal proposal;
@@ -172,7 +172,7 @@ static int derive(const struct worker *worker, const struct dhcp_spec *spec,
 	proposal.unguarded = !asked;
 	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, "dhcp");
 	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, worker->why);
-	r = derive_propose(core, &proposal, spec, lease, error);
+	r = derive_propose(core, &proposal, spec, lease, keep, error);
 	return r < 0 ? r : transaction_run(core, &proposal, false, NULL, error);
 }
 
@@ -203,6 +203,33 @@ static void derivation_done(struct worker *worker, const struct dhcp_spec *follo
 		lease_keep(worker, lease);
 }
 
+/*
+ * What follows from the lease could not be had whole. A part that is refused (a resolv.conf on a
+ * full disk, a route that the kernel does not take) must not cost the address, and settings that
+ * would lock somebody out must not hold up the lease. Returns 1 when the worker is gone.
+ */
+static int derive_in_part(struct worker *worker, const struct dhcp_lease *lease)
+{
+	static const unsigned keeps[] = {0, DERIVE_KEEP_NAMES,
+					 DERIVE_KEEP_NAMES | DERIVE_KEEP_ROUTES};
+	struct dhcp_service *service = worker->service;
+	struct error error;
+
+	for (unsigned i = worker->asked ? 0 : 1; i < ARRAY_SIZE(keeps); i++) {
+		int r = derive(worker, &worker->followed, lease, false, keeps[i], &error);
+
+		if (!service_has_worker(service, worker))
+			return 1;
+		if (r < 0)
+			continue;
+		worker->derived = lease;
+		if (lease)
+			lease_keep(worker, lease);
+		break;
+	}
+	return 0;
+}
+
 /* The lease is copied, and after each transaction the worker is looked for: a transaction reads
  * what the kernel has announced, and if it is that the link is gone, the worker is too. */
 static int on_derivation(sd_event_source *source, void *userdata)
@@ -213,26 +240,19 @@ static int on_derivation(sd_event_source *source, void *userdata)
 		worker->withdrawn ? NULL : dhcp_client_lease(worker->client);
 	struct dhcp_lease copy, *lease = in_use ? &copy : NULL;
 	struct dhcp_spec spec = worker->spec;
-	struct error error, ignored;
+	struct error error;
 	int r;
 
 	if (lease)
 		copy = *in_use;
 	spec.metric = worker->metric;
-	r = derive(worker, &spec, lease, worker->asked, &error);
+	r = derive(worker, &spec, lease, worker->asked, 0, &error);
 	if (!service_has_worker(service, worker))
 		return 0;
-	if (r >= 0) {
+	if (r >= 0)
 		derivation_done(worker, &spec, lease);
-		return 0;
-	}
-	/* Settings that would lock somebody out wait; the lease does not. */
-	if (worker->asked && error.code == ERROR_GUARD_REFUSED) {
-		(void)derive(worker, &worker->followed, lease, false, &ignored);
-		if (!service_has_worker(service, worker))
-			return 0;
-	}
-	derivation_failed(worker, &error);
+	else if (derive_in_part(worker, lease) == 0)
+		derivation_failed(worker, &error);
 	return 0;
 }
 
