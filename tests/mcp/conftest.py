@@ -25,6 +25,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.skip(reason="namespaces need root"))
 
 
+def errors(words: str) -> str:
+    """What npm says beside its advice."""
+    return "\n".join(line for line in words.splitlines() if line.lower().startswith("npm err"))[:2000]
+
+
 def install() -> None:
     """What package-lock.json names, once. Its Node.js runs the clients, not the machine's."""
     wanted = hashlib.sha256((FOLDER / "package-lock.json").read_bytes()).hexdigest()
@@ -41,7 +46,7 @@ def install() -> None:
     except subprocess.TimeoutExpired:
         pytest.fail(f"the MCP clients come from npm, which did not end in {INSTALL_TIMEOUT} s")
     except subprocess.CalledProcessError as failure:
-        pytest.fail(f"the MCP clients come from npm, which fails:\n{failure.stderr[-2000:]}")
+        pytest.fail(f"the MCP clients come from npm, which fails:\n{errors(failure.stderr)}")
     stamp.write_text(wanted)
 
 

@@ -24,7 +24,8 @@ class Node:
     def __init__(self, daemon: Daemon, modules: Path, home: Path) -> None:
         self.host = daemon.host
         self.modules = modules
-        path = f"{modules / '.bin'}:{os.environ['PATH']}"
+        (program,) = modules.glob("node-linux-*/bin/node")
+        path = f"{program.parent}:{os.environ['PATH']}"
         self.environment = ["env", f"PATH={path}", f"HOME={home}"]
 
     def run(self, *arguments: object, timeout: float = 60.0) -> str:
