@@ -447,10 +447,12 @@ static int build_query(struct lookup *lookup, struct error *error)
 		return error_set(error, ERROR_INTERNAL, NULL, "no random numbers: %s",
 				 strerror(errno));
 	lookup->query_size = dns_query_build(&query, lookup->query);
-	if (lookup->query_size < 0)
-		return error_set(error, ERROR_NAME_INVALID, "name", "\"%s\" is not a domain name",
-				 lookup->request.name);
-	return 0;
+	if (lookup->query_size >= 0)
+		return 0;
+	error_set(error, ERROR_NAME_INVALID, "name", "\"%s\" is not a domain name",
+		  lookup->request.name);
+	error_hint(error, "labels of 1 to 63 bytes with dots between them, 253 bytes at most");
+	return -EINVAL;
 }
 
 int lookup_start(struct lookup **ret, sd_event *event, const struct lookup_request *request,

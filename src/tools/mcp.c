@@ -259,7 +259,8 @@ static void process_frame(struct mcp *mcp, const char *line, size_t length)
 		length--;
 	if (length == 0)
 		return;
-	message = json_loadb(line, length, JSON_REJECT_DUPLICATES, &json_error);
+	message = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
+			     &json_error);
 	if (!message) {
 		error_set(&error, ERROR_REQUEST_MALFORMED, NULL, "Not JSON: %s (byte %d)",
 			  json_error.text, json_error.position);

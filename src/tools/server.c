@@ -21,6 +21,7 @@ struct connection {
 	sd_event_source *again; /* more frames of what was received wait for their turn */
 	sd_event_source *stall; /* bytes wait to be sent */
 	usec_t active;		/* boottime of the last byte */
+	bool spoke;		/* there was one */
 	bool input_ended;
 	bool in_turn; /* its handler runs: answers are sent at the end of it */
 	struct connection *next, *previous;
@@ -154,6 +155,7 @@ static int connection_read(struct connection *connection)
 		return 0;
 	}
 	connection->active = clock_boottime_usec();
+	connection->spoke = true;
 	return mcp_receive(connection->mcp, bytes, (size_t)n);
 }
 
@@ -268,6 +270,12 @@ static bool may_be_evicted(const struct connection *connection, const struct cal
 		   : connection->caller.role != ROLE_ADMIN || newcomer->role == ROLE_ADMIN;
 }
 
+/* Who never said anything is given up before who did. */
+static bool is_idler(const struct connection *a, const struct connection *b)
+{
+	return a->spoke != b->spoke ? !a->spoke : a->active <= b->active;
+}
+
 /* 0 when there is room for one more connection of this caller, made or found. */
 static int make_room(struct server *server, const struct caller *newcomer)
 {
@@ -281,7 +289,7 @@ static int make_room(struct server *server, const struct caller *newcomer)
 	if (!own && server->connections_count < CONNECTIONS_MAX)
 		return 0;
 	for (struct connection *c = server->connections; c; c = c->next)
-		if (may_be_evicted(c, newcomer, own) && (!idlest || c->active <= idlest->active))
+		if (may_be_evicted(c, newcomer, own) && (!idlest || is_idler(c, idlest)))
 			idlest = c;
 	if (!idlest)
 		return -EBUSY;

@@ -207,9 +207,17 @@ static int check_prefix(const struct check *check, const struct field *field, co
 static int check_mac(const struct check *check, const struct field *field, const char *path,
 		     const json_t *value)
 {
+	static const struct hardware_address nobody = {.length = 6};
 	struct hardware_address mac;
+	int r = hardware_address_parse(json_string_value(value), &mac, path, check->error);
 
-	return hardware_address_parse(json_string_value(value), &mac, path, check->error);
+	if (r < 0 || (!(mac.bytes[0] & 1) && !hardware_address_equal(&mac, &nobody)))
+		return r;
+	error_set(check->error, ERROR_MAC_INVALID, path, "\"%s\" is no interface's own address",
+		  path);
+	error_hint(check->error, "the first byte must be even (odd ones are of groups), and not "
+				 "all may be zero");
+	return -EINVAL;
 }
 
 static int check_number(const struct check *check, const struct field *field, const char *path,
@@ -280,11 +288,16 @@ static bool json_type_fits(const struct field *field, const json_t *value)
 static int check_item(const struct check *check, const struct field *field, const char *path,
 		      const json_t *value)
 {
+	int r;
+
 	if (!json_type_fits(field, value))
 		return wrong_type(check, field, path, value, false);
 	if (!type_checks[field->type].check || (type_checks[field->type].input && check->output))
 		return 0;
-	return type_checks[field->type].check(check, field, path, value);
+	r = type_checks[field->type].check(check, field, path, value);
+	if (r < 0 && check->error && !check->error->hint[0] && field->help)
+		error_hint(check->error, "%s", field->help);
+	return r;
 }
 
 static int check_list(const struct check *check, const struct field *field, const char *path,
