@@ -6,9 +6,8 @@
 static const struct {
 	const char *text;
 	int errnum;
-	const char *summary;
 } code_table[] = {
-#define X(name, text, errnum, summary) [ERROR_##name] = {text, errnum, summary},
+#define X(name, text, errnum, summary) [ERROR_##name] = {text, errnum},
 	ERROR_CODES(X)
 #undef X
 };
@@ -45,11 +44,6 @@ void error_hint(struct error *error, const char *format, ...)
 const char *error_code_text(enum error_code code)
 {
 	return code_table[code].text;
-}
-
-const char *error_code_summary(enum error_code code)
-{
-	return code_table[code].summary;
 }
 
 int error_code_errno(enum error_code code)

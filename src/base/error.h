@@ -36,8 +36,5 @@ void error_hint(struct error *error, const char *format, ...) _printf_(2, 3);
 /* The stable text of a code, such as "parameter.missing"; never NULL. */
 const char *error_code_text(enum error_code code);
 
-/* The sentence of a code for the documentation; never NULL. */
-const char *error_code_summary(enum error_code code);
-
 /* The negative errno of a code. */
 int error_code_errno(enum error_code code);

@@ -1,8 +1,8 @@
 /*
  * Every error that a person or an agent can meet, in one table: stable code, errno, what it means.
  *
- * Codes never change their meaning once released. The third column is the negative errno that
- * error_set() returns; the fourth is the sentence that the documentation prints.
+ * Codes never change their meaning once released. The third column is the errno whose negative
+ * error_set() returns; the fourth tells the reader of this table what the code means.
  */
 #pragma once
 
@@ -36,15 +36,12 @@
 	X(ROUTE_UNKNOWN, "route.unknown", ESRCH, "There is no such route in intent.")              \
 	X(ROUTE_EXISTS, "route.exists", EEXIST, "Somebody else's route holds this place.")         \
 	X(RESOURCE_UNKNOWN, "resource.unknown", ENOENT, "Intent holds no such resource.")          \
-	X(RESOURCE_INVALID, "resource.invalid", EINVAL, "The resource contradicts itself.")        \
 	/* Transactions */                                                                         \
 	X(TX_UNKNOWN, "tx.unknown", ENOENT, "There is no transaction of this number.")             \
 	X(TX_NOT_PENDING, "tx.not_pending", EINVAL, "The transaction awaits no confirmation.")     \
 	X(TX_NOT_UNDOABLE, "tx.not_undoable", EBUSY, "A later change depends on the transaction.") \
 	X(TX_VERIFY_FAILED, "tx.verify_failed", EIO,                                               \
 	  "The kernel's state did not become as planned.")                                         \
-	X(TX_APPLY_FAILED, "tx.apply_failed", EIO, "A step failed; everything was rolled back.")   \
-	X(TX_ROLLBACK_FAILED, "tx.rollback_failed", EIO, "A step of the rollback failed.")         \
 	/* The world outside */                                                                    \
 	X(KERNEL_REFUSED, "kernel.refused", EIO, "The kernel refused the operation.")              \
 	X(KERNEL_UNSUPPORTED, "kernel.unsupported", EOPNOTSUPP, "The kernel lacks this feature.")  \

@@ -14,13 +14,8 @@
 
 #define _cleanup_(function)	__attribute__((cleanup(function)))
 #define _printf_(string, first) __attribute__((format(printf, string, first)))
-#define _must_check_		__attribute__((warn_unused_result))
-#define _unused_		__attribute__((unused))
-#define _fallthrough_		__attribute__((fallthrough))
 
 #define ARRAY_SIZE(array) (sizeof(array) / sizeof((array)[0]))
-
-#define container_of(pointer, type, member) ((type *)((char *)(pointer)-offsetof(type, member)))
 
 #define MIN(a, b) ((a) < (b) ? (a) : (b))
 #define MAX(a, b) ((a) > (b) ? (a) : (b))

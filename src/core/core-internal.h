@@ -13,7 +13,6 @@ struct core {
 	struct observed *observed;
 	struct netlink_socket *netlink;
 	struct store *store;
-	char *state_directory;
 
 	struct {
 		const struct resource_type *type;

@@ -28,20 +28,16 @@ int core_new(struct core **ret, sd_event *event, const struct core_config *confi
 	if (!core)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot start");
 	core->event = sd_event_ref(event);
-	core->state_directory = strdup(config->state_directory);
-	if (!core->state_directory)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot start");
-
 	r = observed_new(&core->observed, event, config->receive_buffer);
 	if (r >= 0)
 		r = netlink_socket_new(&core->netlink, NETLINK_ROUTE, REQUEST_TIMEOUT);
 	if (r < 0)
 		return error_set(error, ERROR_KERNEL_REFUSED, NULL, "cannot open netlink: %s",
 				 strerror(-r));
-	r = directory_make(core->state_directory, error);
+	r = directory_make(config->state_directory, error);
 	if (r < 0)
 		return r;
-	r = store_open(&core->store, core->state_directory, error);
+	r = store_open(&core->store, config->state_directory, error);
 	if (r < 0)
 		return r;
 	r = convergence_watch(core);
@@ -69,7 +65,6 @@ void core_free(struct core *core)
 		netlink_socket_free(core->netlink);
 	if (core->observed)
 		observed_free(core->observed);
-	free(core->state_directory);
 	sd_event_unref(core->event);
 	free(core);
 }
@@ -214,11 +209,6 @@ struct netlink_socket *core_netlink(const struct core *core)
 struct store *core_store(const struct core *core)
 {
 	return core->store;
-}
-
-const char *core_state_directory(const struct core *core)
-{
-	return core->state_directory;
 }
 
 const struct resource *core_resource(const struct core *core, const char *id)

@@ -55,7 +55,6 @@ sd_event *core_event(const struct core *core);
 struct observed *core_observed(const struct core *core);
 struct netlink_socket *core_netlink(const struct core *core);
 struct store *core_store(const struct core *core);
-const char *core_state_directory(const struct core *core);
 
 /* The resource of this id ("type/key") in intent, or NULL; borrowed until the next transaction. */
 const struct resource *core_resource(const struct core *core, const char *id);

@@ -11,7 +11,7 @@
 
 /* ---- connections (sock_diag(7)) ---- */
 
-enum connection_protocol { CONNECTION_TCP, CONNECTION_UDP, _CONNECTION_PROTOCOL_MAX };
+enum connection_protocol { CONNECTION_TCP, CONNECTION_UDP };
 
 /* The kernel's numbers (TCP_ESTABLISHED ...); UDP uses established and close. */
 #define CONNECTION_STATES_ALL 0x1ffe

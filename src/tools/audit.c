@@ -277,11 +277,6 @@ int audit_sync(struct audit *audit)
 	return write_anchor(audit, NULL);
 }
 
-bool audit_is_unsynced(const struct audit *audit)
-{
-	return audit->unsynced > 0;
-}
-
 void audit_close(struct audit *audit)
 {
 	if (audit->fd >= 0) {

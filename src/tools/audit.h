@@ -82,7 +82,6 @@ int audit_append(struct audit *audit, const struct audit_record *record, struct 
 
 /* Flushes to the disk; waits for it. */
 int audit_sync(struct audit *audit);
-bool audit_is_unsynced(const struct audit *audit);
 
 struct audit_report {
 	uint64_t records;
