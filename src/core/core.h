@@ -7,6 +7,7 @@
  * the guard rails (what must not be) and the events (what happened).
  *
  *     resource.h     resource types and resources
+ *     spec.h         reading the members of a specification from JSON
  *     observed.h     the mirror of the kernel
  *     transaction.h  proposals, plans, commit, rollback, undo, history
  *     event.h        what happened, for all who listen
@@ -22,6 +23,7 @@
 #include "guard.h"
 #include "observed.h"
 #include "resource.h"
+#include "spec.h"
 #include "store.h"
 #include "transaction.h"
 

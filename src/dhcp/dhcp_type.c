@@ -62,26 +62,19 @@ static int hostname_parse(const json_t *object, struct dhcp_spec *spec, struct e
 
 static int dhcp_parse(const json_t *object, void *ret_spec, struct error *error)
 {
-	const char *link = json_member_text(object, "link");
-	int64_t metric = json_member_integer(object, "metric", 0);
 	struct dhcp_spec *spec = ret_spec;
-	int r;
+	char link[IFNAMSIZ];
+	int r = spec_member_link(object, "link", link, error);
 
-	if (!link || !*link || strlen(link) >= IFNAMSIZ)
-		return error_set(error, ERROR_PARAMETER_MISSING, "link",
-				 "'link' must name an interface");
-	if (metric < 0 || metric > UINT32_MAX)
-		return error_set(error, ERROR_PARAMETER_RANGE, "metric",
-				 "'metric' must be between 0 and %u", UINT32_MAX);
+	if (r < 0)
+		return r;
 	*spec = dhcp_spec_default(link);
-	spec->metric = (uint32_t)metric;
-	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++) {
-		const json_t *member = json_object_get(object, truths[i].key);
-
-		if (member)
-			*(bool *)((char *)spec + truths[i].offset) = json_is_true(member);
-	}
-	r = identity_parse(object, spec, error);
+	r = spec_member_u32(object, "metric", &spec->metric, error);
+	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(truths); i++)
+		r = spec_member_bool(object, truths[i].key,
+				     (bool *)((char *)spec + truths[i].offset), error);
+	if (r >= 0)
+		r = identity_parse(object, spec, error);
 	return r < 0 ? r : hostname_parse(object, spec, error);
 }
 

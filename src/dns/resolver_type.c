@@ -66,19 +66,12 @@ static int search_parse(const json_t *array, struct resolver_spec *spec, struct 
 static int resolver_parse(const json_t *object, void *ret_spec, struct error *error)
 {
 	struct resolver_spec *spec = ret_spec;
-	const char *link = json_member_text(object, "link");
-	int64_t metric = json_member_integer(object, "metric", 0);
-	int r;
+	int r = spec_member_link(object, "link", spec->link, error);
 
-	if (!link || !*link || strlen(link) >= IFNAMSIZ)
-		return error_set(error, ERROR_PARAMETER_MISSING, "link",
-				 "'link' must name an interface, or be 'global'");
-	if (metric < 0 || metric > UINT32_MAX)
-		return error_set(error, ERROR_PARAMETER_RANGE, "metric",
-				 "'metric' must be between 0 and %u", UINT32_MAX);
-	text_copy(spec->link, sizeof(spec->link), link);
-	spec->metric = (uint32_t)metric;
-	r = servers_parse(json_object_get(object, "servers"), spec, error);
+	if (r >= 0)
+		r = spec_member_u32(object, "metric", &spec->metric, error);
+	if (r >= 0)
+		r = servers_parse(json_object_get(object, "servers"), spec, error);
 	return r < 0 ? r : search_parse(json_object_get(object, "search"), spec, error);
 }
 

@@ -43,15 +43,11 @@ static int link_parse(const json_t *object, void *ret_spec, struct error *error)
 	if (r < 0)
 		return r;
 	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++) {
-		const json_t *member = json_object_get(object, truths[i].key);
-
-		if (!member)
-			continue;
-		if (!json_is_boolean(member))
-			return error_set(error, ERROR_PARAMETER_TYPE, truths[i].key,
-					 "'%s' must be true or false", truths[i].key);
-		settings->fields |= truths[i].field;
-		*truth(settings, i) = json_is_true(member);
+		r = spec_member_bool(object, truths[i].key, truth(settings, i), error);
+		if (r < 0)
+			return r;
+		if (r > 0)
+			settings->fields |= truths[i].field;
 	}
 	if (json_object_get(object, "mtu")) {
 		r = spec_member_u32(object, "mtu", &settings->mtu, error);
@@ -63,7 +59,7 @@ static int link_parse(const json_t *object, void *ret_spec, struct error *error)
 			r = hardware_address_parse(mac, &settings->mac, "mac", error);
 		settings->fields |= LINK_FIELD_MAC;
 	}
-	return r;
+	return r < 0 ? r : 0;
 }
 
 static json_t *link_print(const void *data)
