@@ -7,6 +7,8 @@
 #define TYPES_MAX	   32
 #define GUARDS_MAX	   16
 #define EVENT_HANDLERS_MAX 16
+#define HISTORY_KEPT	   10000 /* transactions */
+#define HISTORY_PRUNED	   256	 /* after so many more */
 
 struct core {
 	sd_event *event;
@@ -36,6 +38,8 @@ struct core {
 	bool started;
 	bool same_boot;
 	bool in_transaction; /* no other may begin */
+
+	bool store_behind; /* the database refused something that was done all the same */
 
 	sd_event_source *convergence; /* deferred look at what waits, fails or drifted */
 	char convergence_why[96];
@@ -80,6 +84,14 @@ int convergence_watch(struct core *core);
 int deadlines_arm(struct core *core);
 /* Takes back and expires what is overdue now, and arms the timer for the rest. */
 int deadlines_meet(struct core *core);
+
+/* store_behind.c: what the daemon itself has to do (follow a lease, take back what was not
+ * confirmed) is done also where the database refuses, since a full disk must not cost the network.
+ */
+/* Says once that `what` is not kept, and remembers that the database is behind. */
+void store_fall_behind(struct core *core, const char *what, const struct error *error);
+/* Makes the database what intent is, if it is behind: 0, or its negative errno. */
+int store_catch_up(struct core *core, struct error *error);
 
 /* recovery.c */
 int recovery_run(struct core *core, struct error *error);

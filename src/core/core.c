@@ -8,7 +8,6 @@
 #include "core-internal.h"
 
 #define REQUEST_TIMEOUT (2 * USEC_PER_SEC)
-#define HISTORY_KEPT	10000
 
 /* Makes the directory (not its parents) and keeps others out of it. */
 static int directory_make(const char *path, struct error *error)
@@ -53,7 +52,7 @@ void core_free(struct core *core)
 
 	sd_event_source_disable_unref(core->convergence);
 	sd_event_source_disable_unref(core->deadlines);
-	HASH_ITER (hh, core->intent, resource, next) {
+	HASH_ITER(hh, core->intent, resource, next) {
 		HASH_DEL(core->intent, resource);
 		resource_free(resource);
 	}
@@ -100,6 +99,9 @@ static int intent_load_row(json_t *row, void *userdata)
 	struct resource *resource;
 	struct error error;
 
+	/* What another boot had derived, if the database refused to forget it. */
+	if (!core->same_boot && (json_member_text(row, "parent") ?: "")[0] != '\0')
+		return 0;
 	/* One resource that does not read must not keep the others from the network. */
 	if (resource_from_json(core, row, &resource, &error) < 0) {
 		core_publish(core, "intent.unreadable", json_incref(row), "%s: %s",
@@ -168,14 +170,14 @@ int core_start(struct core *core, struct error *error)
 	r = boot_recognise(core, identity, sizeof(identity), error);
 	if (r >= 0)
 		r = recovery_run(core, error);
-	if (r >= 0)
-		r = boot_record(core, identity, error);
+	if (r >= 0 && boot_record(core, identity, error) < 0)
+		store_fall_behind(core, "this start", error);
 	if (r >= 0)
 		r = journal_each_resource(core->store, intent_load_row, core, error);
-	if (r >= 0)
-		r = journal_prune(core->store, HISTORY_KEPT, error);
 	if (r < 0)
 		return r;
+	if (journal_prune(core->store, HISTORY_KEPT, error) < 0)
+		store_fall_behind(core, "this start", error);
 
 	core->started = true;
 	r = deadlines_meet(core);

@@ -65,6 +65,7 @@ int deadlines_meet(struct core *core)
 					 &error) < 0)
 			core_publish(core, "tx.rollback_failed", NULL, "transaction %llu: %s",
 				     (unsigned long long)pending.overdue[i], error.message);
+	(void)store_catch_up(core, &error);
 	if (expire(core, pending.now, &error) < 0)
 		core_publish(core, "intent.expiry_failed", NULL, "%s", error.message);
 	return deadlines_arm(core);
@@ -93,6 +94,8 @@ int deadlines_arm(struct core *core)
 
 	if (pending.overdue_count)
 		pending.next = pending.now;
+	if (core->store_behind)
+		pending.next = MIN(pending.next, pending.now + LOOK_AGAIN);
 	if (pending.next == USEC_INFINITY)
 		return core->deadlines ? sd_event_source_set_enabled(core->deadlines, SD_EVENT_OFF)
 				       : 0;

@@ -93,6 +93,23 @@ void journal_commit_abort(struct store *store)
 		log_error("cannot leave the durable mode: %s", sqlite3_errmsg(store->database));
 }
 
+int journal_catch_up(struct store *store, const struct resource *first, struct error *error)
+{
+	int r = journal_commit_begin(store, false, error);
+
+	if (r >= 0 && (store_run(store, store_statement(store, STATEMENT_INTENT_CLEAR)) < 0 ||
+		       store_run(store, store_statement(store, STATEMENT_ENTRY_SETTLE)) < 0))
+		r = store_failed(store, "cannot store intent", error);
+	for (const struct resource *resource = first; r >= 0 && resource;
+	     resource = resource->hh.next)
+		r = journal_put_resource(store, resource, error);
+	if (r >= 0 && store_run(store, store_statement(store, STATEMENT_COMMIT)) < 0)
+		r = store_failed(store, "cannot store intent", error);
+	if (r < 0)
+		journal_commit_abort(store);
+	return r;
+}
+
 int journal_mark(struct store *store, uint64_t number, enum transaction_state state,
 		 const char *words, struct error *error)
 {
@@ -155,9 +172,10 @@ static int each_row(struct store *store, sqlite3_stmt *statement,
 	return r;
 }
 
+/* What does not parse is no resource either, and whoever reads it says so. */
 static json_t *resource_row(sqlite3_stmt *row)
 {
-	return store_column_json(row, 0);
+	return store_column_json(row, 0) ?: json_object();
 }
 
 static json_t *entry_row(sqlite3_stmt *row)
@@ -199,7 +217,7 @@ int journal_each_in_state(struct store *store, const char *state, journal_row_t 
 		     store_statement(store,
 				     applying ? STATEMENT_ENTRY_APPLYING : STATEMENT_ENTRY_PENDING),
 		     entry_row, collect_row, entries, error);
-	json_array_foreach (entries, i, entry) {
+	json_array_foreach(entries, i, entry) {
 		if (r != 0)
 			break;
 		r = row(entry, userdata);

@@ -31,6 +31,10 @@ int journal_commit_end(struct store *store, uint64_t number, enum transaction_st
 		       usec_t deadline, struct error *error);
 void journal_commit_abort(struct store *store);
 
+/* Writes all of intent anew, from `first` on, and ends what is still `applying`: when the database
+ * had fallen behind, and no transaction is under way. */
+int journal_catch_up(struct store *store, const struct resource *first, struct error *error);
+
 /* Marks the end of an entry that did not come to be, or that a later one undid. */
 int journal_mark(struct store *store, uint64_t number, enum transaction_state state,
 		 const char *words, struct error *error);

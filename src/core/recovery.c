@@ -52,8 +52,10 @@ static int entry_undo(json_t *entry, void *userdata)
 			     "transaction %llu was cut off by a crash and undone%s",
 			     (unsigned long long)number, failed ? ", but for what failed" : "");
 	}
-	return journal_mark(core->store, number, TRANSACTION_ROLLED_BACK,
-			    "cut off by a crash and undone at the next start", &error);
+	if (journal_mark(core->store, number, TRANSACTION_ROLLED_BACK,
+			 "cut off by a crash and undone at the next start", &error) < 0)
+		store_fall_behind(core, "recovery", &error);
+	return 0;
 }
 
 int recovery_run(struct core *core, struct error *error)

@@ -40,9 +40,13 @@ static const char *const statement_text[_STATEMENT_MAX] = {
 	[STATEMENT_ENTRY_PRUNE] =
 		"DELETE FROM entry WHERE number <= (SELECT max(number) FROM entry) - ?1"
 		" AND state NOT IN ('applying', 'pending')",
+	[STATEMENT_ENTRY_SETTLE] =
+		"UPDATE entry SET state = 'rolled_back', words = 'its end could not be written'"
+		" WHERE state = 'applying'",
 	[STATEMENT_INTENT_PUT] = "INSERT OR REPLACE INTO intent VALUES (?1, ?2, ?3)",
 	[STATEMENT_INTENT_DELETE] = "DELETE FROM intent WHERE id = ?1",
 	[STATEMENT_INTENT_ALL] = "SELECT resource FROM intent",
+	[STATEMENT_INTENT_CLEAR] = "DELETE FROM intent",
 	[STATEMENT_INTENT_FORGET_DERIVED] = "DELETE FROM intent WHERE parent != ''",
 	[STATEMENT_BEGIN] = "BEGIN IMMEDIATE",
 	[STATEMENT_COMMIT] = "COMMIT",
@@ -144,8 +148,10 @@ static int schema_create(struct store *store, struct error *error)
 	return 0;
 }
 
-/* One process alone uses the database: exclusive locking spares the shared index file. */
-static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA cache_size = -256;"
+/* One process alone uses the database: exclusive locking spares the shared index file, if it is
+ * asked for before anything is read; on a full disk there would be no room for it. */
+static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF;"
+			       "PRAGMA cache_size = -256;"
 			       "PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;"
 			       "PRAGMA journal_mode = WAL;";
 
@@ -166,9 +172,7 @@ static int open_file(struct store *store, const char *path, struct error *error)
 	if (chmod(path, 0600) < 0)
 		return error_set(error, ERROR_STORE_FAILED, NULL, "cannot protect %s: %s", path,
 				 strerror(errno));
-	if (sqlite3_exec(store->database, "PRAGMA synchronous = OFF", NULL, NULL, NULL) !=
-		    SQLITE_OK ||
-	    sqlite3_exec(store->database, settings, NULL, NULL, NULL) != SQLITE_OK)
+	if (sqlite3_exec(store->database, settings, NULL, NULL, NULL) != SQLITE_OK)
 		return store_failed(store, "cannot set up the state database", error);
 	r = schema_create(store, error);
 	if (r >= 0 && store_set_durable(store, false) < 0)

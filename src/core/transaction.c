@@ -123,9 +123,20 @@ static void mark_rolled_back(struct core *core, uint64_t number, const struct er
 {
 	struct error error;
 
-	if (journal_mark(core->store, number, TRANSACTION_ROLLED_BACK, cause->message, &error) < 0)
+	if (number &&
+	    journal_mark(core->store, number, TRANSACTION_ROLLED_BACK, cause->message, &error) < 0)
 		core_publish(core, "store.failed", NULL, "transaction %llu: %s",
 			     (unsigned long long)number, error.message);
+}
+
+/* `r` is what the database said. What only the daemon itself waits for goes on without it. */
+static int keep(struct core *core, const struct proposal *proposal, int r,
+		const struct error *error)
+{
+	if (r >= 0 || proposal->durable)
+		return r;
+	store_fall_behind(core, proposal->tool, error);
+	return 0;
 }
 
 /* Between the journal's two entries: apply, verify, commit; or undo. */
@@ -134,24 +145,30 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 		   struct error *error)
 {
 	int r = steps_apply(core, plan, error);
+	struct error ignored;
 
 	if (r >= 0) {
 		r = steps_verify(core, plan, error);
-		if (r >= 0)
-			r = commit(core, proposal, plan, number, state, deadline, error);
+		if (r >= 0 && number)
+			r = keep(core, proposal,
+				 commit(core, proposal, plan, number, state, deadline, error),
+				 error);
 		if (r < 0)
 			steps_undo(core, plan->steps, plan->steps_count);
 	}
 	if (r < 0) {
 		(void)observed_drain(core->observed);
 		mark_rolled_back(core, number, error);
-		/* What could not be undone differs from intent, and perhaps nothing announces it. */
+		/* What could not be undone differs from intent, and perhaps nothing announces it.
+		 */
 		core_schedule_convergence(core, "a change was rolled back");
 		core_publish(core, "tx.rolled_back", NULL, "%s was rolled back: %s", proposal->tool,
 			     error->message);
 		return r;
 	}
 	intent_adopt(core, plan, number);
+	/* Where the disk still refuses, the timer of deadlines tries again. */
+	(void)store_catch_up(core, &ignored);
 	return 0;
 }
 
@@ -166,10 +183,17 @@ static int journal_plan(struct core *core, const struct proposal *proposal, cons
 		.changes = changes,
 		.steps = steps,
 	};
+	struct error prune_error;
+	int r;
 
 	if (!changes || !steps)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot write the journal");
-	return journal_begin(core->store, &entry, ret, error);
+	r = journal_begin(core->store, &entry, ret, error);
+	/* A daemon that runs for years, beside a server that grants leases of seconds. */
+	if (r >= 0 && *ret % HISTORY_PRUNED == 0 &&
+	    journal_prune(core->store, HISTORY_KEPT, &prune_error) < 0)
+		core_publish(core, "store.failed", NULL, "%s", prune_error.message);
+	return r;
 }
 
 static void publish_commit(struct core *core, const struct proposal *proposal,
@@ -214,6 +238,8 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 	} else if (r >= 0 && plan.changes_count == 0) {
 		outcome.state = TRANSACTION_UNCHANGED;
 		if (proposal->undoes)
+			r = store_catch_up(core, error);
+		if (r >= 0 && proposal->undoes)
 			r = mark_undone(core, proposal, error);
 	} else if (r >= 0) {
 		outcome.state = state;
@@ -221,7 +247,10 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 			outcome.deadline =
 				usec_add(clock_realtime_usec(), proposal->confirm_within);
 		core->in_transaction = true;
-		r = journal_plan(core, proposal, &plan, outcome.steps, &outcome.transaction, error);
+		r = keep(core, proposal,
+			 journal_plan(core, proposal, &plan, outcome.steps, &outcome.transaction,
+				      error),
+			 error);
 		if (r >= 0)
 			r = execute(core, proposal, &plan, outcome.transaction, state,
 				    outcome.deadline, error);
@@ -353,7 +382,7 @@ static int undo(struct core *core, const json_t *entry, uint64_t number, bool pa
 
 	proposal_init(&proposal, "tx.undo");
 	proposal.provenance = *provenance;
-	proposal.durable = true;
+	proposal.durable = !partial;
 	proposal.undoes = number;
 	/* What was not confirmed goes in any case: nobody may be left to be kept out. */
 	proposal.unguarded = partial;

@@ -7,6 +7,7 @@
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -24,6 +25,7 @@ struct world {
 	struct core *core;
 	struct link_manager *links;
 	struct dhcp_service *dhcp;
+	char there[4][16];	  /* names of acts that are done */
 	const char *command;	  /* what the next application of an act does */
 	const char *refused_link; /* the DHCP client of this one is refused */
 };
@@ -85,24 +87,39 @@ static struct world *the_world(struct core *core)
 	return core_type_userdata(core, &act_type);
 }
 
+/* The place of an act, or the first vacant one for "". */
+static char *act_place(struct world *world, const char *link)
+{
+	for (unsigned i = 0; i < ARRAY_SIZE(world->there); i++)
+		if (strcmp(world->there[i], link) == 0)
+			return world->there[i];
+	return NULL;
+}
+
 static int act_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	struct world *world = the_world(core);
 	const struct act_spec *spec = wanted;
 
 	memcpy(ret_spec, wanted, sizeof(*spec));
-	return !world->command && strcmp(spec->link, world->refused_link ?: "") != 0;
+	return !world->command && act_place(world, spec->link);
 }
 
 static int act_apply(struct core *core, const void *before, const void *after, struct error *error)
 {
 	struct world *world = the_world(core);
-	const struct act_spec *spec = after;
+	const struct act_spec *spec = after ?: before;
+	char *place;
 
 	if (world->command)
 		run(TAKE_PTR(world->command));
-	if (spec && world->refused_link && strcmp(spec->link, world->refused_link) == 0)
+	if (after && strcmp(spec->link, world->refused_link ?: "") == 0)
 		return error_set(error, ERROR_KERNEL_REFUSED, NULL, "told to refuse");
+	place = spec ? act_place(world, spec->link) : NULL;
+	if (place && !after)
+		place[0] = '\0';
+	else if (!place && after)
+		text_copy(act_place(world, ""), sizeof(world->there[0]), spec->link);
 	return 0;
 }
 
@@ -115,7 +132,8 @@ static void world_open(struct world *world, bool dhcp, bool configure_new)
 	struct error error;
 
 	assert_int_equal(sd_event_new(&world->event), 0);
-	assert_int_equal(core_new(&world->core, world->event, &config, &error), 0);
+	if (core_new(&world->core, world->event, &config, &error) < 0)
+		fail_msg("%s", error.message);
 	assert_int_equal(link_manager_new(&world->links, world->core, &link), 0);
 	assert_int_equal(core_register_type(world->core, &act_type, world), 0);
 	if (dhcp)
@@ -131,8 +149,9 @@ static void world_close(struct world *world)
 		dhcp_service_free(TAKE_PTR(world->dhcp));
 	if (world->links)
 		link_manager_free(TAKE_PTR(world->links));
-	core_free(world->core);
-	sd_event_unref(world->event);
+	if (world->core)
+		core_free(TAKE_PTR(world->core));
+	world->event = sd_event_unref(world->event);
 }
 
 /* Runs the event loop for so long. */
@@ -169,6 +188,7 @@ static int teardown(void **state)
 		snprintf(path, sizeof(path), "%s/%s", world->directory, files[i]);
 		unlink(path);
 	}
+	(void)umount(world->directory);
 	rmdir(world->directory);
 	free(world);
 	return 0;
@@ -278,6 +298,104 @@ static void test_lease_is_used_without_the_part_that_is_refused(void **state)
 	world->refused_link = NULL;
 	pass(world, 1500 * USEC_PER_MSEC);
 	assert_non_null(core_resource(world->core, "resolver/eth0"));
+}
+
+/* ---- a full disk ---- */
+
+static void small_disk(struct world *world)
+{
+	char command[160];
+
+	assert_int_equal(unshare(CLONE_NEWNS), 0);
+	assert_int_equal(mount("none", "/", NULL, MS_REC | MS_PRIVATE, NULL), 0);
+	snprintf(command, sizeof(command), "mount -t tmpfs -o size=512k none %s", world->directory);
+	run(command);
+}
+
+static void fill_disk(struct world *world, bool full)
+{
+	char command[160];
+
+	snprintf(command, sizeof(command),
+		 full ? "dd if=/dev/zero of=%s/filler bs=1k 2>/dev/null || true" : "rm %s/filler",
+		 world->directory);
+	run(command);
+}
+
+static const char *last_state(struct world *world, char buffer[32])
+{
+	_cleanup_json_ json_t *history = NULL;
+	struct error error;
+
+	assert_int_equal(transaction_history(world->core, 0, 1, false, &history, &error), 0);
+	text_copy(buffer, 32, json_member_text(json_array_get(history, 0), "state"));
+	return buffer;
+}
+
+static void test_full_disk_costs_no_lease(void **state)
+{
+	struct world *world = *state;
+	char buffer[32];
+
+	small_disk(world);
+	world_open(world, true, false);
+	keep_lease(world);
+	run_client(world, "eth0", 100);
+	world_close(world);
+	fill_disk(world, true);
+	world_open(world, true, false);
+	pass(world, 50 * USEC_PER_MSEC);
+	assert_non_null(core_resource(world->core, "address/eth0/192.0.2.10/24"));
+
+	/* What somebody asks for is refused, since it would not last. */
+	{
+		struct act_spec act = {.link = "act"};
+		struct proposal proposal;
+		struct error error;
+
+		begin(&proposal);
+		proposal.durable = true;
+		assert_int_equal(proposal_put(&proposal, &act_type, &act), 0);
+		assert_int_equal(finish(world, &proposal, &error), -EIO);
+		assert_int_equal(error.code, ERROR_STORE_FAILED);
+	}
+
+	/* With room again, intent is written down with the next change. */
+	fill_disk(world, false);
+	run_client(world, "eth0", 200);
+	pass(world, 20 * USEC_PER_MSEC);
+	world_close(world);
+	world_open(world, true, false);
+	assert_non_null(core_resource(world->core, "address/eth0/192.0.2.10/24"));
+	assert_string_equal(last_state(world, buffer), "committed");
+}
+
+static void test_unconfirmed_is_taken_back_on_a_full_disk(void **state)
+{
+	struct world *world = *state;
+	struct act_spec act = {.link = "act"};
+	struct proposal proposal;
+	struct error error;
+	char buffer[32];
+
+	small_disk(world);
+	world_open(world, false, false);
+	begin(&proposal);
+	proposal.durable = true;
+	proposal.confirm_within = 200 * USEC_PER_MSEC;
+	assert_int_equal(proposal_put(&proposal, &act_type, &act), 0);
+	assert_int_equal(finish(world, &proposal, &error), 0);
+	fill_disk(world, true);
+	pass(world, 500 * USEC_PER_MSEC);
+	assert_null(core_resource(world->core, "resolver/act"));
+
+	/* It does not come back with a restart that finds room again. */
+	fill_disk(world, false);
+	world_close(world);
+	world_open(world, false, false);
+	pass(world, 100 * USEC_PER_MSEC);
+	assert_null(core_resource(world->core, "resolver/act"));
+	assert_string_not_equal(last_state(world, buffer), "pending");
 }
 
 /* ---- links ---- */
@@ -440,6 +558,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_link_vanishes_while_its_lease_is_followed),
 		TEST(test_lease_is_used_without_the_part_that_is_refused),
+		TEST(test_full_disk_costs_no_lease),
+		TEST(test_unconfirmed_is_taken_back_on_a_full_disk),
 		TEST(test_one_refused_link_keeps_no_other_from_the_network),
 		TEST(test_link_that_appears_during_a_transaction_is_seen),
 		TEST(test_nobody_is_locked_out_by_what_is_added),
