@@ -161,6 +161,8 @@ def test_links_of_others_are_left_alone(home, start_daemon, before):
         assert len(links[name]["ownership_reason"]) > 5
         assert host.addresses(name) == [] or name == "docker0"
         assert "UP" not in flags(host, name) or name in ("docker0", "vethport")
+    kinds = {name: links[name]["kind"] for name in FOREIGN}
+    assert kinds == {"veth1234": "veth", "docker0": "bridge", "tap0": "tun", "tun0": "tun"}
     assert "container" in links["veth1234"]["ownership_reason"]
     assert "bridge" in links["docker0"]["ownership_reason"]
     assert "port" in links["vethport"]["ownership_reason"]
