@@ -69,5 +69,17 @@ void worker_receive(struct worker *worker, const void *payload, size_t size);
 void worker_receive_arp(struct worker *worker, const struct arp_packet *packet);
 /* Does after every call into the machines what they ask for: sends, tells, arms the timer. */
 void worker_pump(struct worker *worker);
-/* Schedules that intent follows the lease, with this reason. */
+
+/* worker_lease.c */
+
+/* The lease of this link that the store knows and that has not ended; true when there is one. */
+bool worker_recall_lease(const struct worker *worker, struct dhcp_lease *ret);
+void worker_forget_lease(struct worker *worker);
+/* The address that intent derives from this client, or NULL. */
+const struct resource *worker_address_in_intent(const struct worker *worker);
+/* Ethernet before wireless; of one kind, in the order of their appearance. A link that had a metric
+ * keeps it. */
+uint32_t worker_choose_metric(const struct worker *worker, const struct link *link);
+/* Schedules that intent follows the lease, with this reason; or with the last one again. */
 void worker_schedule_derivation(struct worker *worker, const char *why);
+void worker_enable_derivation(struct worker *worker);

@@ -1,0 +1,219 @@
+/*
+ * What a worker does with its lease: the store keeps it, and intent follows it. The latter is a
+ * transaction, deferred to the loop; what it could not have is tried again, with growing pauses.
+ */
+#include <string.h>
+
+#include "derive.h"
+#include "service-internal.h"
+
+/* Pause before what a lease brings is tried again. */
+#define DERIVE_PAUSE_MIN USEC_PER_SEC
+#define DERIVE_PAUSE_MAX (60 * USEC_PER_SEC)
+
+/* ---- the lease that the store knows ---- */
+
+static void store_key(const struct worker *worker, char buffer[HARDWARE_ADDRESS_TEXT_MAX])
+{
+	hardware_address_print(&worker->mac, buffer);
+}
+
+static void lease_keep(struct worker *worker, const struct dhcp_lease *lease)
+{
+	_cleanup_json_ json_t *json = lease_to_json(lease);
+	char key[HARDWARE_ADDRESS_TEXT_MAX];
+
+	store_key(worker, key);
+	if (!json || store_put(core_store(worker->service->core), "lease", key, json) < 0)
+		core_publish(worker->service->core, "store.failed", NULL,
+			     "the lease of %s could not be kept", worker->spec.link);
+}
+
+void worker_forget_lease(struct worker *worker)
+{
+	char key[HARDWARE_ADDRESS_TEXT_MAX];
+
+	store_key(worker, key);
+	if (store_delete(core_store(worker->service->core), "lease", key) < 0)
+		core_publish(worker->service->core, "store.failed", NULL,
+			     "the lease of %s could not be forgotten", worker->spec.link);
+}
+
+bool worker_recall_lease(const struct worker *worker, struct dhcp_lease *ret)
+{
+	_cleanup_json_ json_t *json = NULL;
+	struct core *core = worker->service->core;
+	char key[HARDWARE_ADDRESS_TEXT_MAX];
+
+	store_key(worker, key);
+	return store_get(core_store(core), "lease", key, &json) >= 0 &&
+	       lease_from_json(json, core_same_boot(core), ret) >= 0 &&
+	       ret->expires > clock_boottime_usec();
+}
+
+/* ---- the metric of its routes ---- */
+
+const struct resource *worker_address_in_intent(const struct worker *worker)
+{
+	const struct resource *resource = NULL;
+	char parent[RESOURCE_KEY_MAX + 16];
+
+	resource_id(&dhcp_type, &worker->spec, parent);
+	while ((resource = core_next_resource(worker->service->core, resource)))
+		if (strcmp(resource->parent, parent) == 0 &&
+		    strcmp(resource->type->name, "address") == 0)
+			return resource;
+	return NULL;
+}
+
+/* A link that has a metric keeps it over a restart: the routes that derive from it say which. */
+static uint32_t metric_in_intent(const struct worker *worker)
+{
+	const struct resource *resource = worker_address_in_intent(worker);
+	_cleanup_json_ json_t *spec = resource ? resource->type->print(resource->spec) : NULL;
+
+	return (uint32_t)json_member_integer(spec, "metric", 0);
+}
+
+static bool metric_is_taken(const struct worker *worker, uint32_t metric)
+{
+	const struct observed *observed = core_observed(worker->service->core);
+	const struct route *route = NULL;
+
+	for (const struct worker *other = worker->service->workers; other; other = other->next)
+		if (other != worker && other->metric == metric)
+			return true;
+	while ((route = observed_next_route(observed, route)))
+		if (route->destination.length == 0 && route->metric == metric &&
+		    route->destination.address.family == AF_INET && route->link != worker->index)
+			return true;
+	return false;
+}
+
+uint32_t worker_choose_metric(const struct worker *worker, const struct link *link)
+{
+	uint32_t metric = worker->spec.metric ?: metric_in_intent(worker);
+
+	if (metric)
+		return metric;
+	metric = link->kind == LINK_WIFI ? 600 : 100;
+	while (metric_is_taken(worker, metric))
+		metric++;
+	return metric;
+}
+
+/* ---- intent follows the lease ---- */
+
+/* Runs the transaction that makes intent follow `lease` (NULL: none) by these settings. What was
+ * asked for is weighed by the guard rails; what the network gave or took is not. */
+static int derive(const struct worker *worker, const struct dhcp_spec *spec,
+		  const struct dhcp_lease *lease, bool asked, unsigned keep, struct error *error)
+{
+	struct core *core = worker->service->core;
+	_cleanup_proposal_ struct proposal proposal;
+	int r;
+
+	proposal_init(&proposal, "dhcp");
+	proposal.unguarded = !asked;
+	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, "dhcp");
+	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, worker->why);
+	r = derive_propose(core, &proposal, spec, lease, keep, error);
+	return r < 0 ? r : transaction_run(core, &proposal, false, NULL, error);
+}
+
+static void derivation_failed(struct worker *worker, const struct error *error)
+{
+	usec_t pause = worker->derive_pause ?: DERIVE_PAUSE_MIN;
+
+	worker->derive_pause = MIN(pause * 2, DERIVE_PAUSE_MAX);
+	worker->derive_again = usec_add(clock_boottime_usec(), pause);
+	if (strncmp(worker->trouble, error->message, sizeof(worker->trouble) - 1) != 0)
+		core_publish(worker->service->core, "dhcp.trouble",
+			     json_pack("{s:s}", "link", worker->spec.link), "%s: %s",
+			     worker->spec.link, error->message);
+	text_copy(worker->trouble, sizeof(worker->trouble), error->message);
+	worker_pump(worker);
+}
+
+static void derivation_done(struct worker *worker, const struct dhcp_spec *followed,
+			    const struct dhcp_lease *lease)
+{
+	worker->trouble[0] = '\0';
+	worker->derived = lease;
+	worker->followed = *followed;
+	worker->asked = false;
+	worker->derive_pause = 0;
+	worker->derive_again = USEC_INFINITY;
+	if (lease)
+		lease_keep(worker, lease);
+}
+
+/*
+ * What follows from the lease could not be had whole. A part that is refused (a resolv.conf on a
+ * full disk, a route that the kernel does not take) must not cost the address, and settings that
+ * would lock somebody out must not hold up the lease. Returns 1 when the worker is gone.
+ */
+static int derive_in_part(struct worker *worker, const struct dhcp_lease *lease)
+{
+	static const unsigned keeps[] = {0, DERIVE_KEEP_NAMES,
+					 DERIVE_KEEP_NAMES | DERIVE_KEEP_ROUTES};
+	struct dhcp_service *service = worker->service;
+	struct error error;
+
+	for (unsigned i = worker->asked ? 0 : 1; i < ARRAY_SIZE(keeps); i++) {
+		int r = derive(worker, &worker->followed, lease, false, keeps[i], &error);
+
+		if (!service_has_worker(service, worker))
+			return 1;
+		if (r < 0)
+			continue;
+		worker->derived = lease;
+		if (lease)
+			lease_keep(worker, lease);
+		break;
+	}
+	return 0;
+}
+
+/* The lease is copied, and after each transaction the worker is looked for: a transaction reads
+ * what the kernel has announced, and if it is that the link is gone, the worker is too. */
+static int on_derivation(sd_event_source *source, void *userdata)
+{
+	struct worker *worker = userdata;
+	struct dhcp_service *service = worker->service;
+	const struct dhcp_lease *in_use =
+		worker->withdrawn ? NULL : dhcp_client_lease(worker->client);
+	struct dhcp_lease copy, *lease = in_use ? &copy : NULL;
+	struct dhcp_spec spec = worker->spec;
+	struct error error;
+	int r;
+
+	if (lease)
+		copy = *in_use;
+	spec.metric = worker->metric;
+	r = derive(worker, &spec, lease, worker->asked, 0, &error);
+	if (!service_has_worker(service, worker))
+		return 0;
+	if (r >= 0)
+		derivation_done(worker, &spec, lease);
+	else if (derive_in_part(worker, lease) == 0)
+		derivation_failed(worker, &error);
+	return 0;
+}
+
+void worker_enable_derivation(struct worker *worker)
+{
+	int r = worker->derivation
+			? sd_event_source_set_enabled(worker->derivation, SD_EVENT_ONESHOT)
+			: sd_event_add_defer(core_event(worker->service->core), &worker->derivation,
+					     on_derivation, worker);
+
+	if (r < 0)
+		log_error("%s: cannot schedule a change: %s", worker->spec.link, strerror(-r));
+}
+
+void worker_schedule_derivation(struct worker *worker, const char *why)
+{
+	text_copy(worker->why, sizeof(worker->why), why);
+	worker_enable_derivation(worker);
+}
