@@ -57,6 +57,12 @@ const struct neighbour *observed_next_neighbour(const struct observed *observed,
 						const struct neighbour *cursor);
 size_t observed_count(const struct observed *observed, enum object_kind kind);
 
+/* The lowest metric for default routes by `link` (NULL: not here yet), not below `from` (0: a base
+ * by kind, ethernet before wireless), that no default route by another link has in the main table.
+ */
+uint32_t observed_free_metric(const struct observed *observed, const struct link *link,
+			      uint32_t from);
+
 /* Reads one link anew, on `socket`: after a change that the kernel does not announce. Returns 0,
  * -EBUSY from inside a handler, or the kernel's negative errno. */
 int observed_refresh_link(struct observed *observed, struct netlink_socket *socket, int index);

@@ -1,4 +1,10 @@
+#include <linux/rtnetlink.h>
+
 #include "observed-internal.h"
+
+/* The bases of metrics, as other network managers have them. */
+#define METRIC_ETHERNET 100
+#define METRIC_WIRELESS 600
 
 const struct link *observed_link(const struct observed *observed, int index)
 {
@@ -70,6 +76,32 @@ const struct neighbour *observed_next_neighbour(const struct observed *observed,
 size_t observed_count(const struct observed *observed, enum object_kind kind)
 {
 	return observed->tables[kind].count;
+}
+
+/* ---- metrics ---- */
+
+static bool metric_is_taken(const struct observed *observed, const struct link *link,
+			    uint32_t metric)
+{
+	const struct route *route = NULL;
+
+	while ((route = observed_next_route(observed, route)))
+		if (route->destination.length == 0 && route->metric == metric &&
+		    route->table == RT_TABLE_MAIN && (!link || route->link != link->index))
+			return true;
+	return false;
+}
+
+uint32_t observed_free_metric(const struct observed *observed, const struct link *link,
+			      uint32_t from)
+{
+	uint32_t metric = from				    ? from
+			  : link && link->kind == LINK_WIFI ? METRIC_WIRELESS
+							    : METRIC_ETHERNET;
+
+	while (metric_is_taken(observed, link, metric))
+		metric++;
+	return metric;
 }
 
 /* ---- statistics ---- */

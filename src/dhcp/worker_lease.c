@@ -75,30 +75,25 @@ static uint32_t metric_in_intent(const struct worker *worker)
 	return (uint32_t)json_member_integer(spec, "metric", 0);
 }
 
-static bool metric_is_taken(const struct worker *worker, uint32_t metric)
+/* Another client's, which may have no lease and so no route yet. */
+static bool metric_is_reserved(const struct worker *worker, uint32_t metric)
 {
-	const struct observed *observed = core_observed(worker->service->core);
-	const struct route *route = NULL;
-
 	for (const struct worker *other = worker->service->workers; other; other = other->next)
 		if (other != worker && other->metric == metric)
-			return true;
-	while ((route = observed_next_route(observed, route)))
-		if (route->destination.length == 0 && route->metric == metric &&
-		    route->destination.address.family == AF_INET && route->link != worker->index)
 			return true;
 	return false;
 }
 
 uint32_t worker_choose_metric(const struct worker *worker, const struct link *link)
 {
+	const struct observed *observed = core_observed(worker->service->core);
 	uint32_t metric = worker->spec.metric ?: metric_in_intent(worker);
 
 	if (metric)
 		return metric;
-	metric = link->kind == LINK_WIFI ? 600 : 100;
-	while (metric_is_taken(worker, metric))
-		metric++;
+	metric = observed_free_metric(observed, link, 0);
+	while (metric_is_reserved(worker, metric))
+		metric = observed_free_metric(observed, link, metric + 1);
 	return metric;
 }
 

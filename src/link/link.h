@@ -92,6 +92,6 @@ DEFINE_CLEANUP(struct link_manager *, link_manager_cleanup, link_manager_free)
  * core_start(). A link that is refused is told of, and tried again. */
 void link_manager_start(struct link_manager *manager);
 
-/* The metric for a new uplink on `link`: a base by kind (ethernet before wifi before others), and
- * within the kind the lowest one that no other uplink has. A link that has one keeps it. */
+/* The metric for a new uplink on `link`, which need not exist yet: observed_free_metric(), and no
+ * default route of another link in intent has it either. */
 uint32_t link_uplink_metric(const struct core *core, const char *link);

@@ -327,19 +327,10 @@ void link_manager_start(struct link_manager *manager)
 	look(manager, "boot detection");
 }
 
-static uint32_t metric_base(const struct core *core, const char *name)
+/* Does intent hold a default route with the metric on a link other than `name`? */
+static bool metric_is_intended(const struct core *core, uint32_t metric, const char *name)
 {
-	const struct link *link = observed_link_by_name(core_observed(core), name);
-
-	return link && link->kind == LINK_WIFI ? 600 : 100;
-}
-
-/* Does intent or another's default route have the metric on a link other than `name`? */
-static bool metric_is_taken(const struct core *core, uint32_t metric, const char *name)
-{
-	const struct observed *observed = core_observed(core);
 	const struct resource *resource = NULL;
-	const struct route *route = NULL;
 
 	while ((resource = core_next_resource(core, resource))) {
 		const struct route_spec *spec = (const void *)resource->spec;
@@ -348,21 +339,16 @@ static bool metric_is_taken(const struct core *core, uint32_t metric, const char
 		    spec->destination.length == 0 && strcmp(spec->link, name) != 0)
 			return true;
 	}
-	while ((route = observed_next_route(observed, route))) {
-		const struct link *link = observed_link(observed, route->link);
-
-		if (route->destination.length == 0 && route->metric == metric &&
-		    route->table == RT_TABLE_MAIN && (!link || strcmp(link->name, name) != 0))
-			return true;
-	}
 	return false;
 }
 
 uint32_t link_uplink_metric(const struct core *core, const char *name)
 {
-	uint32_t metric = metric_base(core, name);
+	const struct observed *observed = core_observed(core);
+	const struct link *link = observed_link_by_name(observed, name);
+	uint32_t metric = observed_free_metric(observed, link, 0);
 
-	while (metric_is_taken(core, metric, name))
-		metric++;
+	while (metric_is_intended(core, metric, name))
+		metric = observed_free_metric(observed, link, metric + 1);
 	return metric;
 }
