@@ -7,8 +7,16 @@
 #define TYPES_MAX	   32
 #define GUARDS_MAX	   16
 #define EVENT_HANDLERS_MAX 16
+#define RESOURCES_MAX	   20000
+#define UNCONFIRMED_KNOWN  64
 #define HISTORY_KEPT	   10000 /* transactions */
 #define HISTORY_PRUNED	   256	 /* after so many more */
+
+/* A pending transaction that this run knows. */
+struct unconfirmed {
+	uint64_t number;
+	usec_t until; /* boottime */
+};
 
 struct core {
 	sd_event *event;
@@ -43,7 +51,9 @@ struct core {
 
 	sd_event_source *convergence; /* deferred look at what waits, fails or drifted */
 	char convergence_why[96];
-	sd_event_source *deadlines; /* next expiry or unconfirmed change */
+	sd_event_source *deadlines;			   /* next expiry or unconfirmed change */
+	struct unconfirmed unconfirmed[UNCONFIRMED_KNOWN]; /* n stands at n % UNCONFIRMED_KNOWN */
+	char expiry_trouble[160];			   /* why something could not expire */
 };
 
 /* One resource's change from what intent says to what it shall say. */

@@ -6,7 +6,7 @@
 
 #include "core-internal.h"
 
-/* A clock that is set back must not keep an unconfirmed change alive: the timer looks again. */
+/* A clock that is set on brings what expires nearer: the timer looks again. */
 #define LOOK_AGAIN (60 * USEC_PER_SEC)
 /* Pause after what was due could not be done. */
 #define TRY_AGAIN (10 * USEC_PER_SEC)
@@ -19,10 +19,26 @@ struct pending {
 	unsigned overdue_count;
 };
 
+/* The deadline by the present clock. Once this run knows it, it counts by the time that goes by: a
+ * clock that is set must neither keep an unconfirmed change alive nor take it back too soon. */
+static usec_t deadline_of(const struct pending *pending, const json_t *entry)
+{
+	uint64_t number = (uint64_t)json_member_integer(entry, "number", 0);
+	usec_t deadline = (usec_t)json_member_integer(entry, "deadline", 0);
+	struct unconfirmed *known = &pending->core->unconfirmed[number % UNCONFIRMED_KNOWN];
+	usec_t boottime = clock_boottime_usec();
+
+	if (known->number != number) {
+		known->number = number;
+		known->until = usec_add(boottime, usec_sub(deadline, pending->now));
+	}
+	return usec_add(pending->now, usec_sub(known->until, boottime));
+}
+
 static int pending_look(json_t *entry, void *userdata)
 {
 	struct pending *pending = userdata;
-	usec_t deadline = (usec_t)json_member_integer(entry, "deadline", 0);
+	usec_t deadline = deadline_of(pending, entry);
 
 	if (deadline > pending->now)
 		pending->next = MIN(pending->next, deadline);
@@ -34,21 +50,65 @@ static int pending_look(json_t *entry, void *userdata)
 	return 0;
 }
 
+static void expiry_begin(struct proposal *proposal)
+{
+	proposal_init(proposal, "expiry");
+	text_copy(proposal->provenance.owner, PROVENANCE_TEXT_MAX, "aiosnetd");
+	text_copy(proposal->provenance.reason, PROVENANCE_TEXT_MAX, "its time is over");
+}
+
+static int expire_one(struct core *core, const char *id, struct error *error)
+{
+	_cleanup_proposal_ struct proposal proposal;
+
+	expiry_begin(&proposal);
+	if (proposal_remove(&proposal, id) < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot expire intent");
+	return transaction_run(core, &proposal, false, NULL, error);
+}
+
+/* What cannot go yet must not hold the rest. Returns the last failure. */
+static int expire_each(struct core *core, const struct proposal *proposal, struct error *error)
+{
+	struct error refused;
+	int r = 0;
+
+	for (const struct edit *edit = proposal->edits; edit; edit = edit->next) {
+		if (expire_one(core, edit->id, &refused) >= 0)
+			continue;
+		*error = refused;
+		r = error_code_errno(refused.code);
+	}
+	return r;
+}
+
 static int expire(struct core *core, usec_t now, struct error *error)
 {
 	_cleanup_proposal_ struct proposal proposal;
 	int r = 0;
 
-	proposal_init(&proposal, "expiry");
-	text_copy(proposal.provenance.owner, PROVENANCE_TEXT_MAX, "aiosnetd");
-	text_copy(proposal.provenance.reason, PROVENANCE_TEXT_MAX, "its time is over");
+	expiry_begin(&proposal);
 	for (struct resource *resource = core->intent; r >= 0 && resource;
 	     resource = resource->hh.next)
 		if (resource->expires <= now)
 			r = proposal_remove(&proposal, resource->id);
 	if (r < 0)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot expire intent");
-	return proposal.edits ? transaction_run(core, &proposal, false, NULL, error) : 0;
+	if (!proposal.edits)
+		return 0;
+	r = transaction_run(core, &proposal, false, NULL, error);
+	return r < 0 ? expire_each(core, &proposal, error) : r;
+}
+
+/* Told once, though it is tried again and again. */
+static void expiry_failed(struct core *core, const struct error *error)
+{
+	char why[sizeof(core->expiry_trouble)];
+
+	text_copy(why, sizeof(why), error->message);
+	if (strcmp(core->expiry_trouble, why) != 0)
+		core_publish(core, "intent.expiry_failed", NULL, "%s", why);
+	memcpy(core->expiry_trouble, why, sizeof(why));
 }
 
 int deadlines_meet(struct core *core)
@@ -67,13 +127,20 @@ int deadlines_meet(struct core *core)
 				     (unsigned long long)pending.overdue[i], error.message);
 	(void)store_catch_up(core, &error);
 	if (expire(core, pending.now, &error) < 0)
-		core_publish(core, "intent.expiry_failed", NULL, "%s", error.message);
+		expiry_failed(core, &error);
+	else
+		core->expiry_trouble[0] = '\0';
 	return deadlines_arm(core);
 }
 
 static int on_deadline(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	return deadlines_meet(userdata);
+	int r = deadlines_meet(userdata);
+
+	/* A handler that returns an error is called no more. */
+	if (r < 0)
+		log_error("cannot set the next deadline: %s", strerror(-r));
+	return 0;
 }
 
 int deadlines_arm(struct core *core)
@@ -87,8 +154,10 @@ int deadlines_arm(struct core *core)
 
 	if (!core->started)
 		return 0;
-	if (journal_each_in_state(core->store, "pending", pending_look, &pending, &error) < 0)
-		return -EIO;
+	if (journal_each_in_state(core->store, "pending", pending_look, &pending, &error) < 0) {
+		core_publish(core, "store.failed", NULL, "%s", error.message);
+		pending.next = pending.now + TRY_AGAIN;
+	}
 	for (struct resource *resource = core->intent; resource; resource = resource->hh.next)
 		pending.next = MIN(pending.next, resource->expires);
 

@@ -18,10 +18,30 @@ const struct guard_rail *core_next_guard_rail(const struct core *core,
 	return next < core->guards + core->guards_count ? next : NULL;
 }
 
+/* Intent is held in memory, and looked through whole: nobody may fill it without end. */
+static int size_check(const struct core *core, const struct plan *plan, struct error *error)
+{
+	size_t count = core_resource_count(core);
+	int r;
+
+	for (size_t i = 0; i < plan->changes_count; i++)
+		count += !plan->changes[i].before;
+	if (count <= RESOURCES_MAX || count == core_resource_count(core))
+		return 0;
+	r = error_set(error, ERROR_GUARD_REFUSED, NULL,
+		      "intent.size: intent would hold %zu resources, %d are the most", count,
+		      RESOURCES_MAX);
+	error_hint(error, "remove what is no longer wanted");
+	return r;
+}
+
 int guard_check(struct core *core, const struct plan *plan, bool administrator, struct error *error)
 {
 	const struct guard_rail *guard = NULL;
+	int refused = size_check(core, plan, error);
 
+	if (refused < 0)
+		return refused;
 	while ((guard = core_next_guard_rail(core, guard))) {
 		int r;
 

@@ -287,9 +287,14 @@ int transaction_confirm(struct core *core, uint64_t number, struct error *error)
 		error_hint(error, "tx.history lists what is pending");
 		return r;
 	}
-	r = journal_mark(core->store, number, TRANSACTION_COMMITTED, "", error);
-	if (r < 0)
+	/* On the disk before the answer: after a power cut it would be taken back. */
+	r = journal_commit_begin(core->store, true, error);
+	if (r >= 0)
+		r = journal_commit_end(core->store, number, TRANSACTION_COMMITTED, 0, error);
+	if (r < 0) {
+		journal_commit_abort(core->store);
 		return r;
+	}
 	core_publish(core, "tx.confirmed", json_pack("{s:I}", "transaction", (json_int_t)number),
 		     "transaction %llu was confirmed", (unsigned long long)number);
 	return deadlines_arm(core);

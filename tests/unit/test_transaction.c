@@ -460,6 +460,35 @@ static int refuse_everything(struct core *core, const struct plan *plan, void *u
 		       : 0;
 }
 
+static int refuse_removal_of_a(struct core *core, const struct plan *plan, void *userdata,
+			       struct error *error)
+{
+	const struct step *step = NULL;
+
+	while ((step = plan_next_step(plan, step)))
+		if (!step->after && strcmp(step->id, "thing/a") == 0)
+			return error_set(error, ERROR_GUARD_REFUSED, NULL, "a stays");
+	return 0;
+}
+
+static void test_what_may_not_expire_holds_nothing_else(void **state)
+{
+	struct world *world = *state;
+	struct guard_rail guard = {.name = "test", .summary = "", .check = refuse_removal_of_a};
+	struct proposal proposal;
+	struct error error;
+
+	assert_int_equal(core_add_guard_rail(world->core, &guard), 0);
+	begin(&proposal);
+	proposal.expires = clock_realtime_usec() + 20 * USEC_PER_MSEC;
+	want(&proposal, "a", 1);
+	want(&proposal, "b", 2);
+	assert_int_equal(finish(world, &proposal, NULL, &error), 0);
+	await(world, 'b', 0);
+	assert_non_null(core_resource(world->core, "thing/a"));
+	assert_null(core_resource(world->core, "thing/b"));
+}
+
 static void test_guard_rail(void **state)
 {
 	struct world *world = *state;
@@ -494,6 +523,7 @@ int main(void)
 		TEST(test_restart_is_a_difference),
 		TEST(test_refused_at_convergence_is_tried_again),
 		TEST(test_history),
+		TEST(test_what_may_not_expire_holds_nothing_else),
 		TEST(test_guard_rail),
 	};
 
