@@ -1,5 +1,5 @@
 /* The connection: framing, the envelope of each message, and the calls under way. */
-#include "mcp_internal.h"
+#include "mcp-internal.h"
 
 #include <string.h>
 

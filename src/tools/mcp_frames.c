@@ -1,7 +1,7 @@
 /* Frames that go out: replies, errors, notifications. */
 #include <string.h>
 
-#include "mcp_internal.h"
+#include "mcp-internal.h"
 
 #define SERVER_INFO                                                                                \
 	"{\"name\":\"aiosnet\",\"title\":\"aiosnet network stack\",\"version\":\"" AIOSNET_VERSION \

@@ -1,7 +1,7 @@
 /* The methods of the protocol, each a row of the table at the end. */
 #include <string.h>
 
-#include "mcp_internal.h"
+#include "mcp-internal.h"
 
 #define LISTS_TTL (5 * 60 * 1000) /* the tables change only with the program */
 
