@@ -1,73 +1,11 @@
-#include "dispatch.h"
+#include "dispatch-internal.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <uthash.h>
 
 #include "change.h"
 #include "record.h"
 #include "text_buffer.h"
-
-/* How many calls of one user are under way. */
-struct user {
-	uid_t uid;
-	unsigned calls;
-	UT_hash_handle hh;
-};
-
-struct dispatcher {
-	struct core *core;
-	sd_event *event;
-	const struct tool_set *const *sets;
-	struct tool_services services;
-	struct audit *audit;
-	struct user *users;
-	uint64_t calls;	    /* number of the last one */
-	bool record_failed; /* the last call could not be recorded */
-	sd_event_source *flush;
-};
-
-struct tool_call {
-	struct dispatcher *dispatcher;
-	const struct tool *tool;
-	struct caller caller;
-	struct dispatch_client client;
-	char client_name[64];
-	uint64_t number;
-	usec_t started;
-	json_t *given;	   /* arguments as they came, NULL for none */
-	json_t *arguments; /* validated */
-	uint64_t transaction;
-	void *state;
-	void (*stop)(void *state);
-	sd_event_source *timer;
-	bool counted; /* among the calls of its user */
-	bool running; /* inside of dispatcher_call() */
-	bool ended;   /* answered while running: freed when that returns */
-};
-
-static const char *const role_texts[_TOOL_ROLE_MAX] = {
-	[ROLE_OBSERVER] = "observer",
-	[ROLE_AGENT] = "agent",
-	[ROLE_ADMIN] = "admin",
-};
-
-static const char *const risk_texts[_TOOL_RISK_MAX] = {
-	[RISK_NONE] = "none",
-	[RISK_LOW] = "low",
-	[RISK_MEDIUM] = "medium",
-	[RISK_HIGH] = "high",
-};
-
-const char *tool_role_text(enum tool_role role)
-{
-	return role_texts[role];
-}
-
-const char *tool_risk_text(enum tool_risk risk)
-{
-	return risk_texts[risk];
-}
 
 /* The line of a change goes to the disk once its answer is on the way. */
 static int on_flush(sd_event_source *source, void *userdata)
@@ -156,80 +94,6 @@ const struct tool *dispatcher_tool(const struct dispatcher *dispatcher, const ch
 	else
 		error_hint(error, "tools/list names them all");
 	return NULL;
-}
-
-struct field_tables tool_parameters(const struct tool *tool)
-{
-	return (struct field_tables){.own = tool->parameters,
-				     .common = tool->propose ? change_parameters : NULL};
-}
-
-struct field_tables tool_output(const struct tool *tool)
-{
-	return (struct field_tables){.own = tool->propose ? change_output : tool->output,
-				     .common = tool->more_output};
-}
-
-/* ---- what a tool may ask ---- */
-
-const json_t *tool_call_arguments(const struct tool_call *call)
-{
-	return call->arguments;
-}
-
-struct core *tool_call_core(const struct tool_call *call)
-{
-	return call->dispatcher->core;
-}
-
-sd_event *tool_call_event(const struct tool_call *call)
-{
-	return call->dispatcher->event;
-}
-
-const struct tool_services *tool_call_services(const struct tool_call *call)
-{
-	return &call->dispatcher->services;
-}
-
-enum tool_role tool_call_role(const struct tool_call *call)
-{
-	return call->caller.role;
-}
-
-uid_t tool_call_uid(const struct tool_call *call)
-{
-	return call->caller.uid;
-}
-
-struct dispatcher *tool_call_dispatcher(const struct tool_call *call)
-{
-	return call->dispatcher;
-}
-
-void tool_call_note_transaction(struct tool_call *call, uint64_t transaction)
-{
-	call->transaction = transaction;
-}
-
-const json_t *tool_call_replace_arguments(struct tool_call *call, const json_t *arguments)
-{
-	const json_t *former = call->arguments;
-
-	call->arguments = (json_t *)arguments;
-	return former;
-}
-
-void tool_call_set_state(struct tool_call *call, void *state, void (*stop)(void *state))
-{
-	call->state = state;
-	call->stop = stop;
-}
-
-void tool_call_progress(struct tool_call *call, double progress, double total, const char *message)
-{
-	if (!call->ended && call->client.progress)
-		call->client.progress(call->client.userdata, progress, total, message);
 }
 
 /* ---- the life of a call ---- */

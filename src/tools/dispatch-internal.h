@@ -1,0 +1,44 @@
+/* What the dispatcher and the tools' side of a call share. */
+#pragma once
+
+#include <uthash.h>
+
+#include "dispatch.h"
+
+/* How many calls of one user are under way. */
+struct user {
+	uid_t uid;
+	unsigned calls;
+	UT_hash_handle hh;
+};
+
+struct dispatcher {
+	struct core *core;
+	sd_event *event;
+	const struct tool_set *const *sets;
+	struct tool_services services;
+	struct audit *audit;
+	struct user *users;
+	uint64_t calls;	    /* number of the last one */
+	bool record_failed; /* the last call could not be recorded */
+	sd_event_source *flush;
+};
+
+struct tool_call {
+	struct dispatcher *dispatcher;
+	const struct tool *tool;
+	struct caller caller;
+	struct dispatch_client client;
+	char client_name[64];
+	uint64_t number;
+	usec_t started;
+	json_t *given;	   /* arguments as they came, NULL for none */
+	json_t *arguments; /* validated */
+	uint64_t transaction;
+	void *state;
+	void (*stop)(void *state);
+	sd_event_source *timer;
+	bool counted; /* among the calls of its user */
+	bool running; /* inside of dispatcher_call() */
+	bool ended;   /* answered while running: freed when that returns */
+};
