@@ -1,229 +1,50 @@
 #include "client.h"
 
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
+
+#include "connection.h"
 
 #define PROTOCOL_MODERN "2026-07-28"
 #define PROTOCOL_LEGACY "2025-11-25"
 
-#define FRAME_MAX ((size_t)256 << 20) /* bytes; a daemon that sends more is out of order */
-#define READ_SIZE ((size_t)64 << 10)
 #define PAGES_MAX 1000
 
 enum era { ERA_UNKNOWN, ERA_MODERN, ERA_LEGACY };
 
 struct client {
-	int socket;
+	struct connection connection;
 	enum era era;
-	usec_t timeout;
 	json_int_t last_id;
 	json_int_t subscription; /* id of the request that listens, 0 for none */
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	char *buffer;
-	size_t used, size;
-	size_t searched; /* bytes of the buffer that hold no newline */
 	json_t *notifications;
 };
-
-static int unreachable(struct error *error, const char *path, int errnum)
-{
-	int r = error_set(error, ERROR_DAEMON_UNREACHABLE, NULL,
-			  "cannot reach the daemon at %s: %s", path, strerror(errnum));
-
-	if (errnum == EACCES || errnum == EPERM)
-		error_hint(error, "uid %u may not use this socket; run as root or join its group",
-			   (unsigned)getuid());
-	else
-		error_hint(error, "is aiosnetd running? another socket is chosen with --socket or "
-				  "AIOSNET_SOCKET");
-	return r;
-}
-
-static int gone(const struct client *client, struct error *error)
-{
-	int r = error_set(error, ERROR_DAEMON_UNREACHABLE, NULL,
-			  "the daemon at %s closed the connection", client->path);
-
-	error_hint(error, "it may have been stopped or restarted; its log says why");
-	return r;
-}
-
-static int late(const struct client *client, struct error *error)
-{
-	int r = error_set(error, ERROR_TIMEOUT, NULL, "the daemon at %s did not answer within %g s",
-			  client->path, (double)client->timeout / USEC_PER_SEC);
-
-	error_hint(error, "a longer limit is given with --timeout SECONDS");
-	return r;
-}
-
-int client_connect(const char *path, struct error *error)
-{
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	_cleanup_(cleanup_close) int fd = -1;
-
-	if (strlen(path) >= sizeof(address.sun_path))
-		return unreachable(error, path, ENAMETOOLONG);
-	strcpy(address.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (fd < 0 || connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
-		return unreachable(error, path, errno);
-	return TAKE_FD(fd);
-}
 
 int client_new(struct client **ret, const char *path, usec_t timeout, struct error *error)
 {
 	_cleanup_(client_cleanup) struct client *client = calloc(1, sizeof(*client));
+	int r;
 
 	if (!client)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "no memory");
-	client->socket = -1;
-	client->timeout = timeout;
 	client->notifications = json_array();
-	client->socket = client_connect(path, error);
-	if (client->socket < 0)
-		return client->socket;
-	strcpy(client->path, path);
+	r = connection_open(&client->connection, path, timeout, error);
+	if (r < 0)
+		return r;
 	*ret = TAKE_PTR(client);
 	return 0;
 }
 
 void client_free(struct client *client)
 {
-	cleanup_close(&client->socket);
+	connection_close(&client->connection);
 	json_decref(client->notifications);
-	free(client->buffer);
 	free(client);
 }
 
 int client_descriptor(const struct client *client)
 {
-	return client->socket;
-}
-
-/* Waits for the socket: 0 ready, 1 deadline passed, or a negative errno. */
-static int client_poll(const struct client *client, short events, usec_t deadline)
-{
-	struct pollfd descriptor = {.fd = client->socket, .events = events};
-
-	for (;;) {
-		usec_t left =
-			usec_sub(deadline, deadline == USEC_INFINITY ? 0 : clock_boottime_usec());
-		int milliseconds = deadline == USEC_INFINITY ? -1
-				   : left > INT32_MAX * USEC_PER_MSEC
-					   ? INT32_MAX
-					   : (int)((left + USEC_PER_MSEC - 1) / USEC_PER_MSEC);
-		int n = poll(&descriptor, 1, milliseconds);
-
-		if (n > 0)
-			return 0;
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (milliseconds >= 0 && clock_boottime_usec() >= deadline)
-			return 1;
-	}
-}
-
-static int client_send(struct client *client, const json_t *message, usec_t deadline,
-		       struct error *error)
-{
-	_cleanup_(cleanup_free) char *text = json_dumps(message, JSON_COMPACT);
-	size_t length, sent = 0;
-
-	if (!text)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "no memory");
-	length = strlen(text);
-	text[length++] = '\n'; /* in place of the terminator */
-	while (sent < length) {
-		ssize_t n = send(client->socket, text + sent, length - sent,
-				 MSG_NOSIGNAL | MSG_DONTWAIT);
-
-		if (n >= 0) {
-			sent += (size_t)n;
-			continue;
-		}
-		if (errno != EAGAIN && errno != EINTR)
-			return gone(client, error);
-		if (client_poll(client, POLLOUT, deadline) != 0)
-			return late(client, error);
-	}
-	return 0;
-}
-
-static int buffer_reserve(struct client *client, size_t more)
-{
-	size_t size = client->size;
-	char *buffer;
-
-	while (size - client->used < more)
-		size = size ? size * 2 : READ_SIZE;
-	if (size == client->size)
-		return 0;
-	buffer = realloc(client->buffer, size);
-	if (!buffer)
-		return -ENOMEM;
-	client->buffer = buffer;
-	client->size = size;
-	return 0;
-}
-
-/* The next line out of the buffer as JSON: 0, 1 when there is no whole line yet, or -EBADMSG. */
-static int client_take_line(struct client *client, json_t **ret)
-{
-	char *start = client->buffer, *newline = NULL;
-	size_t length;
-
-	if (client->used > client->searched)
-		newline = memchr(start + client->searched, '\n', client->used - client->searched);
-	if (!newline) {
-		client->searched = client->used;
-		return 1;
-	}
-	length = (size_t)(newline - start);
-	*ret = json_loadb(start, length, JSON_DECODE_ANY | JSON_ALLOW_NUL, NULL);
-	client->used -= length + 1;
-	client->searched = 0;
-	memmove(start, newline + 1, client->used);
-	return json_is_object(*ret) ? 0 : -EBADMSG;
-}
-
-/* The next message: 0, 1 when the deadline passed, or a negative errno with `error` filled. */
-static int client_receive(struct client *client, usec_t deadline, json_t **ret, struct error *error)
-{
-	ssize_t n;
-	int r;
-
-	for (;;) {
-		r = client_take_line(client, ret);
-		if (r == -EBADMSG) {
-			json_decref(TAKE_PTR(*ret));
-			return error_set(error, ERROR_REQUEST_MALFORMED, NULL,
-					 "the daemon at %s sent what is not JSON-RPC",
-					 client->path);
-		}
-		if (r <= 0)
-			return r;
-		if (client->used > FRAME_MAX)
-			return error_set(error, ERROR_REQUEST_TOO_LARGE, NULL,
-					 "the daemon's answer is larger than %zu MB",
-					 FRAME_MAX >> 20);
-		if (buffer_reserve(client, READ_SIZE) < 0)
-			return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "no memory");
-		r = client_poll(client, POLLIN, deadline);
-		if (r == 1)
-			return 1;
-		if (r < 0)
-			return gone(client, error);
-		n = recv(client->socket, client->buffer + client->used, client->size - client->used,
-			 0);
-		if (n == 0 || (n < 0 && errno != EINTR))
-			return gone(client, error);
-		if (n > 0)
-			client->used += (size_t)n;
-	}
+	return client->connection.socket;
 }
 
 /* The daemon may ask too (ping, in the older era). */
@@ -239,7 +60,7 @@ static int client_answer(struct client *client, const json_t *request, usec_t de
 	else
 		answer = json_pack("{s:s, s:O, s:{s:i, s:s}}", "jsonrpc", "2.0", "id", id, "error",
 				   "code", -32601, "message", "method not found");
-	return client_send(client, answer, deadline, error);
+	return connection_send(&client->connection, answer, deadline, error);
 }
 
 /* A subscription of the newer era is answered when it ends: too soon, whatever it says. */
@@ -274,10 +95,10 @@ static int client_wait(struct client *client, json_int_t id, usec_t deadline, js
 	for (;;) {
 		_cleanup_json_ json_t *message = NULL;
 		json_t *answered;
-		int r = client_receive(client, deadline, &message, error);
+		int r = connection_receive(&client->connection, deadline, &message, error);
 
 		if (r == 1)
-			return late(client, error);
+			return connection_late(&client->connection, error);
 		if (r < 0)
 			return r;
 		r = client_file(client, message, deadline, error);
@@ -316,13 +137,13 @@ static int client_send_request(struct client *client, const char *method, json_t
 		request = json_pack("{s:s, s:I, s:s, s:O*}", "jsonrpc", "2.0", "id",
 				    ++client->last_id, "method", method, "params", params);
 	}
-	return client_send(client, request, deadline, error);
+	return connection_send(&client->connection, request, deadline, error);
 }
 
 static int client_exchange(struct client *client, const char *method, json_t *params, json_t **ret,
 			   struct error *error)
 {
-	usec_t deadline = usec_add(clock_boottime_usec(), client->timeout);
+	usec_t deadline = usec_add(clock_boottime_usec(), client->connection.timeout);
 	int r = client_send_request(client, method, params, deadline, error);
 
 	return r < 0 ? r : client_wait(client, client->last_id, deadline, ret, error);
@@ -347,7 +168,8 @@ static int client_initialize(struct client *client, struct error *error)
 		client->era = ERA_UNKNOWN;
 		return CLIENT_REFUSED;
 	}
-	return client_send(client, ready, usec_add(clock_boottime_usec(), client->timeout), error);
+	return connection_send(&client->connection, ready,
+			       usec_add(clock_boottime_usec(), client->connection.timeout), error);
 }
 
 /* What a JSON-RPC error says, in the form of a tool's error. */
@@ -500,7 +322,8 @@ int client_subscribe(struct client *client, const char *uri, struct error *error
 	if (client->era == ERA_MODERN) {
 		params = json_pack("{s:{s:[s]}}", "notifications", "resourceSubscriptions", uri);
 		r = client_send_request(client, "subscriptions/listen", params,
-					usec_add(clock_boottime_usec(), client->timeout), error);
+					usec_add(clock_boottime_usec(), client->connection.timeout),
+					error);
 		client->subscription = client->last_id;
 		return r;
 	}
@@ -520,7 +343,7 @@ int client_next_notification(struct client *client, usec_t timeout, json_t **ret
 
 	while (json_array_size(client->notifications) == 0) {
 		_cleanup_json_ json_t *message = NULL;
-		int r = client_receive(client, deadline, &message, error);
+		int r = connection_receive(&client->connection, deadline, &message, error);
 
 		if (r != 0)
 			return r;

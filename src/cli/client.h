@@ -1,5 +1,5 @@
 /*
- * The connection to the daemon: MCP as JSON-RPC 2.0, one message a line, on its Unix socket.
+ * A client of the daemon: MCP as JSON-RPC 2.0.
  *
  * Requests are sent in the stateless form of MCP 2026-07-28. A daemon that refuses the first one is
  * asked with the handshake of 2025-11-25, and spoken to in that way from then on.
@@ -19,9 +19,6 @@ struct client;
 int client_new(struct client **ret, const char *path, usec_t timeout, struct error *error);
 void client_free(struct client *client);
 DEFINE_CLEANUP(struct client *, client_cleanup, client_free)
-
-/* Connects a plain socket to `path`; returns the descriptor. For the pump, which parses nothing. */
-int client_connect(const char *path, struct error *error);
 
 /*
  * Sends a request and waits for its answer. Takes `params` (object or NULL). Returns 0 with the

@@ -11,6 +11,7 @@
 #include <sys/socket.h>
 
 #include "cli.h"
+#include "connection.h"
 
 #define PUMP_BUFFER ((size_t)64 << 10)
 /* After the end of stdin the daemon answers what was asked and closes; a silence of this length
@@ -131,7 +132,7 @@ int command_mcp(struct cli *cli, int count, char **words)
 		error_set(&error, ERROR_OUT_OF_MEMORY, NULL, "no memory");
 		return cli_fail(cli, &error);
 	}
-	socket = client_connect(cli->socket, &error);
+	socket = connection_open_socket(cli->socket, &error);
 	if (socket < 0)
 		return cli_fail(cli, &error);
 	up->from = STDIN_FILENO;
