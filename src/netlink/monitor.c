@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include "announced.h"
 #include "attribute.h"
 #include "netlink.h"
 #include "resync.h"
@@ -18,15 +19,6 @@
 #define DRAIN_TIME    (100 * USEC_PER_MSEC)
 
 #define RECEIVE_BUFFER (1024 * 1024)
-
-#define ANNOUNCED_SLOTS 1024u
-#define ANNOUNCED_MAX	(ANNOUNCED_SLOTS / 2)
-
-/* Hashes of objects; when it is full, it has all. */
-struct announced {
-	uint32_t count;
-	uint32_t slots[ANNOUNCED_SLOTS]; /* open addressing, 0 is vacant */
-};
 
 struct netlink_monitor {
 	struct netlink_monitor_handlers handlers;
@@ -59,41 +51,6 @@ static void monitor_lost(struct netlink_monitor *monitor, unsigned kinds, const 
 {
 	if (resync_lost(&monitor->resync, kinds, now_usec()) && monitor->handlers.lost)
 		monitor->handlers.lost(reason, monitor->userdata);
-}
-
-/* ---- what was announced during a dump ---- */
-
-static uint32_t *announced_slot(struct announced *announced, uint32_t hash)
-{
-	uint32_t at = hash;
-
-	while (announced->slots[at % ANNOUNCED_SLOTS] &&
-	       announced->slots[at % ANNOUNCED_SLOTS] != hash)
-		at++;
-	return &announced->slots[at % ANNOUNCED_SLOTS];
-}
-
-static void announced_add(struct announced *announced, uint32_t hash)
-{
-	uint32_t *slot;
-
-	if (announced->count == ANNOUNCED_MAX)
-		return;
-	slot = announced_slot(announced, MAX(hash, 1u));
-	announced->count += !*slot;
-	*slot = MAX(hash, 1u);
-}
-
-static bool announced_has(struct announced *announced, uint32_t hash)
-{
-	return announced->count == ANNOUNCED_MAX ||
-	       (announced->count && *announced_slot(announced, MAX(hash, 1u)));
-}
-
-static void announced_clear(struct announced *announced)
-{
-	if (announced->count)
-		memset(announced, 0, sizeof(*announced));
 }
 
 /* ---- dumps ---- */
