@@ -119,14 +119,15 @@ void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction)
 	}
 }
 
+/* Where the database refuses, the entry must not stay open: after a crash it would be undone once
+ * more, on top of what came later. */
 static void mark_rolled_back(struct core *core, uint64_t number, const struct error *cause)
 {
 	struct error error;
 
 	if (number &&
 	    journal_mark(core->store, number, TRANSACTION_ROLLED_BACK, cause->message, &error) < 0)
-		core_publish(core, "store.failed", NULL, "transaction %llu: %s",
-			     (unsigned long long)number, error.message);
+		store_fall_behind(core, "a rollback", &error);
 }
 
 /* `r` is what the database said. What only the daemon itself waits for goes on without it. */
@@ -247,10 +248,12 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 			outcome.deadline =
 				usec_add(clock_realtime_usec(), proposal->confirm_within);
 		core->in_transaction = true;
-		r = keep(core, proposal,
-			 journal_plan(core, proposal, &plan, outcome.steps, &outcome.transaction,
-				      error),
-			 error);
+		r = keep(core, proposal, store_catch_up(core, error), error);
+		if (r >= 0)
+			r = keep(core, proposal,
+				 journal_plan(core, proposal, &plan, outcome.steps,
+					      &outcome.transaction, error),
+				 error);
 		if (r >= 0)
 			r = execute(core, proposal, &plan, outcome.transaction, state,
 				    outcome.deadline, error);
