@@ -72,3 +72,36 @@ json_t *json_text_from_bytes(const void *bytes, size_t length)
 	free(out);
 	return text;
 }
+
+int json_put_address(json_t *object, const char *key, const struct ip_address *address)
+{
+	return ip_address_is_set(address) ? json_put(object, key, json_address(address)) : 0;
+}
+
+json_t *json_address(const struct ip_address *address)
+{
+	char text[IP_ADDRESS_TEXT_MAX];
+
+	return json_string(ip_address_print(address, text));
+}
+
+json_t *json_prefix(const struct ip_prefix *prefix)
+{
+	char text[IP_PREFIX_TEXT_MAX];
+
+	return json_string(ip_prefix_print(prefix, text));
+}
+
+json_t *json_mac(const struct hardware_address *mac)
+{
+	char text[HARDWARE_ADDRESS_TEXT_MAX];
+
+	return json_string(hardware_address_print(mac, text));
+}
+
+json_t *json_realtime(usec_t realtime)
+{
+	char text[32];
+
+	return json_string(clock_print_realtime(realtime, text, sizeof(text)));
+}

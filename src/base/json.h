@@ -6,6 +6,8 @@
 
 #include <jansson.h>
 
+#include "address.h"
+#include "clock.h"
 #include "macro.h"
 
 static inline void cleanup_json(json_t **json)
@@ -24,5 +26,13 @@ bool json_member_true(const json_t *object, const char *key);
 /* A JSON string from bytes that need not be UTF-8: what is not printable UTF-8 becomes U+FFFD. */
 json_t *json_text_from_bytes(const void *bytes, size_t length);
 
+/* The text forms of address.h and clock.h as JSON strings. */
+json_t *json_address(const struct ip_address *address);
+json_t *json_prefix(const struct ip_prefix *prefix);
+json_t *json_mac(const struct hardware_address *mac);
+json_t *json_realtime(usec_t realtime);
+
 /* Sets object[key] = value and takes `value`; returns 0 or -ENOMEM (also when value is NULL). */
 int json_put(json_t *object, const char *key, json_t *value);
+/* The same with an address that is left out where it is unset. */
+int json_put_address(json_t *object, const char *key, const struct ip_address *address);

@@ -50,10 +50,8 @@ const struct event_record *core_event_after(const struct core *core, uint64_t se
 json_t *event_to_json(const struct event_record *event)
 {
 	_cleanup_json_ json_t *json = json_object();
-	char time[32];
 	int r = json_put(json, "sequence", json_integer((json_int_t)event->sequence)) |
-		json_put(json, "time",
-			 json_string(clock_print_realtime(event->time, time, sizeof(time)))) |
+		json_put(json, "time", json_realtime(event->time)) |
 		json_put(json, "kind", json_string(event->kind)) |
 		json_put(json, "message",
 			 json_text_from_bytes(event->message, strlen(event->message)));

@@ -60,3 +60,6 @@ bool lease_same(const struct dhcp_lease *a, const struct dhcp_lease *b);
  * left of it, whatever the clocks say. -EBADMSG when the stored object makes no sense. */
 json_t *lease_to_json(const struct dhcp_lease *lease);
 int lease_from_json(const json_t *object, bool same_boot, struct dhcp_lease *ret);
+
+json_t *lease_address_json(struct in_addr address);
+json_t *lease_addresses_json(const struct in_addr *list, unsigned count);

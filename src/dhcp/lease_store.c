@@ -7,19 +7,19 @@
 
 #include "options.h"
 
-static json_t *address_json(struct in_addr address)
+json_t *lease_address_json(struct in_addr address)
 {
 	char text[INET_ADDRSTRLEN];
 
 	return json_string(inet_ntop(AF_INET, &address, text, sizeof(text)));
 }
 
-static json_t *addresses_json(const struct in_addr *list, unsigned count)
+json_t *lease_addresses_json(const struct in_addr *list, unsigned count)
 {
 	json_t *array = json_array();
 
 	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(array, address_json(list[i]));
+		json_array_append_new(array, lease_address_json(list[i]));
 	return array;
 }
 
@@ -29,11 +29,10 @@ static json_t *routes_json(const struct dhcp_lease *lease)
 	char text[IP_PREFIX_TEXT_MAX];
 
 	for (unsigned i = 0; i < lease->routes_count; i++)
-		json_array_append_new(array,
-				      json_pack("{s:s,s:o}", "destination",
-						ip_prefix_print(&lease->routes[i].destination,
-								text),
-						"gateway", address_json(lease->routes[i].gateway)));
+		json_array_append_new(
+			array, json_pack("{s:s,s:o}", "destination",
+					 ip_prefix_print(&lease->routes[i].destination, text),
+					 "gateway", lease_address_json(lease->routes[i].gateway)));
 	return array;
 }
 
@@ -55,16 +54,16 @@ json_t *lease_to_json(const struct dhcp_lease *lease)
 
 	return json_pack(
 		"{s:o,s:i,s:o,s:o, s:I,s:I,s:I,s:I,s:I, s:o,s:o,s:o,s:o,s:o, s:s,s:s,s:s,s:i}",
-		"address", address_json(lease->address), "prefix_length", lease->prefix_length,
-		"broadcast", address_json(lease->broadcast), "server", address_json(lease->server),
-		"obtained", (json_int_t)lease->obtained, "renew", (json_int_t)lease->renew,
-		"rebind", (json_int_t)lease->rebind, "expires", (json_int_t)lease->expires, "ends",
-		(json_int_t)ends, "gateways",
-		addresses_json(lease->gateways, lease->gateways_count), "routes",
-		routes_json(lease), "dns", addresses_json(lease->dns, lease->dns_count), "ntp",
-		addresses_json(lease->ntp, lease->ntp_count), "search", search_json(lease),
-		"domain", lease->domain, "hostname", lease->hostname, "portal", lease->portal,
-		"mtu", (int)lease->mtu);
+		"address", lease_address_json(lease->address), "prefix_length",
+		lease->prefix_length, "broadcast", lease_address_json(lease->broadcast), "server",
+		lease_address_json(lease->server), "obtained", (json_int_t)lease->obtained, "renew",
+		(json_int_t)lease->renew, "rebind", (json_int_t)lease->rebind, "expires",
+		(json_int_t)lease->expires, "ends", (json_int_t)ends, "gateways",
+		lease_addresses_json(lease->gateways, lease->gateways_count), "routes",
+		routes_json(lease), "dns", lease_addresses_json(lease->dns, lease->dns_count),
+		"ntp", lease_addresses_json(lease->ntp, lease->ntp_count), "search",
+		search_json(lease), "domain", lease->domain, "hostname", lease->hostname, "portal",
+		lease->portal, "mtu", (int)lease->mtu);
 }
 
 static int address_read(const json_t *json, struct in_addr *ret)
@@ -80,7 +79,7 @@ static int addresses_read(const json_t *array, struct in_addr *list, unsigned mo
 
 	if (json_array_size(array) > most)
 		return -EBADMSG;
-	json_array_foreach (array, i, entry)
+	json_array_foreach(array, i, entry)
 		if (address_read(entry, &list[i]) < 0 || !lease_address_is_usable(list[i]))
 			return -EBADMSG;
 	*ret_count = (unsigned)json_array_size(array);
@@ -94,7 +93,7 @@ static int routes_read(const json_t *array, struct dhcp_lease *lease)
 
 	if (json_array_size(array) > LEASE_ROUTES_MAX)
 		return -EBADMSG;
-	json_array_foreach (array, i, entry) {
+	json_array_foreach(array, i, entry) {
 		struct lease_route *route = &lease->routes[i];
 		const char *destination = json_member_text(entry, "destination") ?: "";
 
@@ -141,7 +140,7 @@ static int search_read(const json_t *array, struct dhcp_lease *lease)
 
 	if (json_array_size(array) > LEASE_SEARCH_MAX)
 		return -EBADMSG;
-	json_array_foreach (array, i, entry)
+	json_array_foreach(array, i, entry)
 		if (name_read(entry, lease->search[i], LEASE_NAME_MAX) < 0)
 			return -EBADMSG;
 	lease->search_count = (unsigned)json_array_size(array);

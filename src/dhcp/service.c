@@ -1,6 +1,5 @@
 #include "service.h"
 
-#include <arpa/inet.h>
 #include <string.h>
 
 #include "service-internal.h"
@@ -176,31 +175,18 @@ void dhcp_service_free(struct dhcp_service *service)
 
 static json_t *address_json(struct in_addr address)
 {
-	char text[INET_ADDRSTRLEN];
-
-	return address.s_addr ? json_string(inet_ntop(AF_INET, &address, text, sizeof(text)))
-			      : json_null();
-}
-
-static json_t *addresses_json(const struct in_addr *list, unsigned count)
-{
-	json_t *array = json_array();
-
-	for (unsigned i = 0; i < count; i++)
-		json_array_append_new(array, address_json(list[i]));
-	return array;
+	return address.s_addr ? lease_address_json(address) : json_null();
 }
 
 static json_t *time_json(usec_t boottime)
 {
 	usec_t now = clock_boottime_usec(), realtime = clock_realtime_usec();
-	char text[32];
 
 	if (boottime == USEC_INFINITY)
 		return json_null();
 	realtime = boottime > now ? usec_add(realtime, boottime - now)
 				  : usec_sub(realtime, now - boottime);
-	return json_string(clock_print_realtime(realtime, text, sizeof(text)));
+	return json_realtime(realtime);
 }
 
 json_t *dhcp_service_status(struct dhcp_service *service, const char *link)
@@ -219,13 +205,12 @@ json_t *dhcp_service_status(struct dhcp_service *service, const char *link)
 	if (lease) {
 		struct ip_prefix prefix = {.address = ip_address_v4(lease->address.s_addr),
 					   .length = lease->prefix_length};
-		char text[IP_PREFIX_TEXT_MAX];
 
-		r |= json_put(json, "address", json_string(ip_prefix_print(&prefix, text))) |
+		r |= json_put(json, "address", json_prefix(&prefix)) |
 		     json_put(json, "server", address_json(lease->server)) |
 		     json_put(json, "gateway", address_json(worker->gateway)) |
-		     json_put(json, "dns", addresses_json(lease->dns, lease->dns_count)) |
-		     json_put(json, "ntp", addresses_json(lease->ntp, lease->ntp_count)) |
+		     json_put(json, "dns", lease_addresses_json(lease->dns, lease->dns_count)) |
+		     json_put(json, "ntp", lease_addresses_json(lease->ntp, lease->ntp_count)) |
 		     json_put(json, "domain", json_string(lease->domain)) |
 		     json_put(json, "portal", json_string(lease->portal)) |
 		     json_put(json, "obtained", time_json(lease->obtained)) |

@@ -80,12 +80,10 @@ static json_t *resolver_print(const void *data)
 	const struct resolver_spec *spec = data;
 	_cleanup_json_ json_t *json = json_pack("{s:s,s:I,s:[],s:[]}", "link", spec->link, "metric",
 						(json_int_t)spec->metric, "servers", "search");
-	char text[IP_ADDRESS_TEXT_MAX];
 
 	for (unsigned i = 0; i < spec->servers_count; i++)
 		if (json_array_append_new(json_object_get(json, "servers"),
-					  json_string(ip_address_print(&spec->servers[i], text))) <
-		    0)
+					  json_address(&spec->servers[i])) < 0)
 			return NULL;
 	for (unsigned i = 0; i < spec->search_count; i++)
 		if (json_array_append_new(json_object_get(json, "search"),

@@ -36,11 +36,8 @@ static json_t *address_print(const void *data)
 	char text[IP_PREFIX_TEXT_MAX];
 	_cleanup_json_ json_t *json = json_pack("{s:s,s:s}", "link", spec->link, "address",
 						ip_prefix_print(&spec->prefix, text));
-	int r = 0;
+	int r = json_put_address(json, "broadcast", &spec->broadcast);
 
-	if (ip_address_is_set(&spec->broadcast))
-		r |= json_put(json, "broadcast",
-			      json_string(ip_address_print(&spec->broadcast, text)));
 	if (spec->metric)
 		r |= json_put(json, "metric", json_integer(spec->metric));
 	if (spec->valid_until != USEC_INFINITY)

@@ -67,7 +67,6 @@ static json_t *link_print(const void *data)
 	const struct link_spec *spec = data;
 	const struct link_settings *settings = &spec->settings;
 	_cleanup_json_ json_t *json = json_pack("{s:s}", "name", spec->name);
-	char mac[HARDWARE_ADDRESS_TEXT_MAX];
 	int r = 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
@@ -76,8 +75,7 @@ static json_t *link_print(const void *data)
 	if (settings->fields & LINK_FIELD_MTU)
 		r |= json_put(json, "mtu", json_integer(settings->mtu));
 	if (settings->fields & LINK_FIELD_MAC)
-		r |= json_put(json, "mac",
-			      json_string(hardware_address_print(&settings->mac, mac)));
+		r |= json_put(json, "mac", json_mac(&settings->mac));
 	return r < 0 ? NULL : TAKE_PTR(json);
 }
 

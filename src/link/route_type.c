@@ -94,10 +94,8 @@ static json_t *route_print(const void *data)
 
 	if (spec->link[0])
 		r |= json_put(json, "link", json_string(spec->link));
-	if (ip_address_is_set(&spec->gateway))
-		r |= json_put(json, "gateway", json_string(ip_address_print(&spec->gateway, text)));
-	if (ip_address_is_set(&spec->source))
-		r |= json_put(json, "source", json_string(ip_address_print(&spec->source, text)));
+	r |= json_put_address(json, "gateway", &spec->gateway);
+	r |= json_put_address(json, "source", &spec->source);
 	if (spec->mtu)
 		r |= json_put(json, "mtu", json_integer(spec->mtu));
 	if (spec->onlink)

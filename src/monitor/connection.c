@@ -129,9 +129,7 @@ bool connection_matches(const struct connection *connection, const struct connec
 static int put_end(json_t *object, const char *address_key, const char *port_key,
 		   const struct ip_address *address, uint16_t port)
 {
-	char text[IP_ADDRESS_TEXT_MAX];
-
-	return json_put(object, address_key, json_string(ip_address_print(address, text))) |
+	return json_put(object, address_key, json_address(address)) |
 	       json_put(object, port_key, json_integer(port));
 }
 

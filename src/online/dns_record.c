@@ -159,13 +159,12 @@ static json_t *read_type(struct cursor *cursor, bool want)
 static json_t *read_address(struct cursor *cursor, int family, bool want)
 {
 	const uint8_t *bytes = cursor_bytes(cursor, ip_family_bytes(family));
-	char buffer[IP_ADDRESS_TEXT_MAX];
 	struct ip_address address;
 
 	if (!want || !bytes)
 		return NULL;
 	address = ip_address_from_bytes(family, bytes);
-	return json_string(ip_address_print(&address, buffer));
+	return json_address(&address);
 }
 
 static json_t *read_a(struct cursor *cursor, bool want)

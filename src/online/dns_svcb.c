@@ -72,13 +72,12 @@ static json_t *item_protocol(struct cursor *value)
 static json_t *item_address(struct cursor *value, int family)
 {
 	const uint8_t *bytes = cursor_bytes(value, ip_family_bytes(family));
-	char buffer[IP_ADDRESS_TEXT_MAX];
 	struct ip_address address;
 
 	if (!bytes)
 		return NULL;
 	address = ip_address_from_bytes(family, bytes);
-	return json_string(ip_address_print(&address, buffer));
+	return json_address(&address);
 }
 
 static json_t *item_v4(struct cursor *value)

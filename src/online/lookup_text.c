@@ -52,10 +52,9 @@ static json_t *section_to_json(const struct dns_message *message, enum dns_secti
 static int put_answer(json_t *object, const struct lookup_result *result)
 {
 	const struct dns_message *message = &result->message;
-	char text[IP_ADDRESS_TEXT_MAX];
 	int r;
 
-	r = json_put(object, "server", json_string(ip_address_print(&result->server, text)));
+	r = json_put(object, "server", json_address(&result->server));
 	r |= json_put(object, "latency_ms", json_real((double)result->latency / 1000));
 	r |= json_put(object, "transport", json_string(result->tcp ? "tcp" : "udp"));
 	r |= json_put(object, "rcode", json_string(dns_rcode_text(message->rcode)));

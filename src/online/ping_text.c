@@ -72,15 +72,6 @@ const char *ping_icmp_text(int family, uint8_t type, uint8_t code)
 	return "ICMP error";
 }
 
-static int put_address(json_t *object, const char *key, const struct ip_address *address)
-{
-	char buffer[IP_ADDRESS_TEXT_MAX];
-
-	if (!ip_address_is_set(address))
-		return 0;
-	return json_put(object, key, json_string(ip_address_print(address, buffer)));
-}
-
 /* Milliseconds with the nanoseconds that the measure has. */
 static json_t *json_latency(uint64_t nanoseconds)
 {
@@ -116,7 +107,7 @@ static json_t *probe_to_json(const struct ping_probe *probe, unsigned number, in
 		r |= json_put(object, "latency_ms", json_latency(probe->latency));
 	if (probe->ttl)
 		r |= json_put(object, "ttl", json_integer(probe->ttl));
-	r |= put_address(object, "from", &probe->from);
+	r |= json_put_address(object, "from", &probe->from);
 	r |= put_error(object, probe, family);
 	return r < 0 ? NULL : TAKE_PTR(object);
 }
@@ -158,11 +149,11 @@ json_t *ping_result_to_json(const struct ping_result *result)
 	bool connect = result->request.method == PING_CONNECT;
 	int r;
 
-	r = put_address(object, "address", &result->request.target);
+	r = json_put_address(object, "address", &result->request.target);
 	r |= json_put(object, "method", json_string(connect ? "tcp" : "icmp"));
 	if (connect)
 		r |= json_put(object, "port", json_integer(result->request.port));
-	r |= put_address(object, "source", &result->source);
+	r |= json_put_address(object, "source", &result->source);
 	r |= json_put(object, "sent", json_integer(statistics->sent));
 	r |= json_put(object, "received", json_integer(statistics->answered));
 	r |= json_put(object, "errors", json_integer(statistics->errors));

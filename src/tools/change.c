@@ -53,13 +53,6 @@ const struct field change_output[] = {
 	FIELD_END,
 };
 
-static json_t *time_json(usec_t realtime)
-{
-	char buffer[32];
-
-	return json_string(clock_print_realtime(realtime, buffer, sizeof(buffer)));
-}
-
 json_t *change_answer(const struct outcome *outcome)
 {
 	_cleanup_json_ json_t *answer =
@@ -75,7 +68,7 @@ json_t *change_answer(const struct outcome *outcome)
 	    json_put(answer, "waiting", json_incref(outcome->waiting)) < 0)
 		return NULL;
 	if (outcome->state == TRANSACTION_PENDING &&
-	    json_put(answer, "deadline", time_json(outcome->deadline)) < 0)
+	    json_put(answer, "deadline", json_realtime(outcome->deadline)) < 0)
 		return NULL;
 	return TAKE_PTR(answer);
 }

@@ -95,32 +95,6 @@ const char *link_name_of(const struct tool_call *call, int index)
 
 /* ---- values ---- */
 
-json_t *address_json(const struct ip_address *address)
-{
-	char text[IP_ADDRESS_TEXT_MAX];
-
-	return json_string(ip_address_print(address, text));
-}
-
-json_t *prefix_json(const struct ip_prefix *prefix)
-{
-	char text[IP_PREFIX_TEXT_MAX];
-
-	return json_string(ip_prefix_print(prefix, text));
-}
-
-json_t *realtime_json(usec_t realtime)
-{
-	char text[32];
-
-	return json_string(clock_print_realtime(realtime, text, sizeof(text)));
-}
-
-int put_address(json_t *object, const char *key, const struct ip_address *address)
-{
-	return ip_address_is_set(address) ? json_put(object, key, address_json(address)) : 0;
-}
-
 int put_text_member(json_t *object, const char *key, const char *text)
 {
 	return text && *text ? json_put(object, key, json_text_from_bytes(text, strlen(text))) : 0;

@@ -53,12 +53,8 @@ int find_link(const struct tool_call *call, const char *name, const struct link 
 	      struct error *error);
 const char *link_name_of(const struct tool_call *call, int index); /* "" for none */
 
-/* Text values, and optional ones that are left out where they are unset. */
-json_t *address_json(const struct ip_address *address);
-json_t *prefix_json(const struct ip_prefix *prefix);
-json_t *realtime_json(usec_t realtime);
-int put_address(json_t *object, const char *key, const struct ip_address *address);
-int put_text_member(json_t *object, const char *key, const char *text); /* not where "" */
+/* Text that is left out where it is "". */
+int put_text_member(json_t *object, const char *key, const char *text);
 
 /* "main", "local", "default", or the number. `buffer` of 16 bytes; returned. */
 const char *route_table_text(uint32_t table, char *buffer);

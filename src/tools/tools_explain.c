@@ -59,11 +59,11 @@ static json_t *cause_json(const struct resource *resource)
 		put_text_member(json, "reason", provenance->reason) |
 		put_text_member(json, "goal", provenance->goal) |
 		put_text_member(json, "trouble", resource->trouble) |
-		json_put(json, "created", realtime_json(resource->created)) |
+		json_put(json, "created", json_realtime(resource->created)) |
 		json_put(json, "spec", resource->type->print(resource->spec));
 
 	if (resource->expires != USEC_INFINITY)
-		r |= json_put(json, "expires", realtime_json(resource->expires));
+		r |= json_put(json, "expires", json_realtime(resource->expires));
 	if (resource->transaction)
 		r |= json_put(json, "transaction", json_integer((json_int_t)resource->transaction));
 	if (r == 0)

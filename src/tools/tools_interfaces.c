@@ -83,7 +83,7 @@ static json_t *addresses_json(struct core *core, const struct link *link)
 
 	while ((address = observed_next_address(core_observed(core), address)))
 		if (address->link == link->index &&
-		    json_array_append_new(addresses, prefix_json(&address->prefix)) < 0)
+		    json_array_append_new(addresses, json_prefix(&address->prefix)) < 0)
 			return NULL;
 	return TAKE_PTR(addresses);
 }
@@ -152,10 +152,7 @@ static int put_details(struct core *core, json_t *json, const struct link *link)
 
 static int put_mac(json_t *json, const char *key, const struct hardware_address *mac)
 {
-	char text[HARDWARE_ADDRESS_TEXT_MAX];
-
-	return mac->length ? json_put(json, key, json_string(hardware_address_print(mac, text)))
-			   : 0;
+	return mac->length ? json_put(json, key, json_mac(mac)) : 0;
 }
 
 static int put_configuration(json_t *json, struct core *core, const struct tool_services *services,

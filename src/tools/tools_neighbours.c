@@ -61,15 +61,13 @@ static const char *state_text(uint16_t state)
 static json_t *neighbour_json(const struct tool_call *call, const void *item)
 {
 	const struct neighbour *neighbour = item;
-	char mac[HARDWARE_ADDRESS_TEXT_MAX];
 	json_t *json = json_object();
-	int r = json_put(json, "address", address_json(&neighbour->address)) |
+	int r = json_put(json, "address", json_address(&neighbour->address)) |
 		json_put(json, "link", json_string(link_name_of(call, neighbour->link))) |
 		json_put(json, "state", json_string(state_text(neighbour->state)));
 
 	if (neighbour->mac.length > 0)
-		r |= json_put(json, "mac",
-			      json_string(hardware_address_print(&neighbour->mac, mac)));
+		r |= json_put(json, "mac", json_mac(&neighbour->mac));
 	if (neighbour->flags & NTF_ROUTER)
 		r |= json_put(json, "router", json_true());
 	if (r == 0)

@@ -48,13 +48,13 @@ static json_t *route_json(const struct tool_call *call, const void *item)
 	const struct resource *resource = resource_of_route(call, route);
 	char table[16];
 	json_t *json = json_object();
-	int r = json_put(json, "destination", prefix_json(&route->destination)) |
-		put_address(json, "gateway", &route->gateway) |
+	int r = json_put(json, "destination", json_prefix(&route->destination)) |
+		json_put_address(json, "gateway", &route->gateway) |
 		put_text_member(json, "link", link_name_of(call, route->link)) |
 		json_put(json, "metric", json_integer(route->metric)) |
 		json_put(json, "table", json_string(route_table_text(route->table, table))) |
 		json_put(json, "type", json_string(route_kind_text(route->type))) |
-		put_address(json, "source", &route->source) |
+		json_put_address(json, "source", &route->source) |
 		json_put(json, "usable",
 			 json_boolean(route_is_usable(tool_call_core(call), route))) |
 		json_put(json, "origin", json_string(route_protocol_text(route->protocol)));

@@ -94,7 +94,7 @@ static json_t *online_json(const struct tool_services *services)
 			 json_string(report ? online_values[report->state] : "unknown"));
 
 	if (report && report->since)
-		r |= json_put(json, "since", realtime_json(report->since));
+		r |= json_put(json, "since", json_realtime(report->since));
 	if (report)
 		r |= put_text_member(json, "detail", report->detail);
 	if (report && report->ping_ok)
@@ -114,7 +114,7 @@ static json_t *uplink_json(struct core *core, const struct route *route, bool in
 				 family_values[route->destination.address.family == AF_INET6],
 				 "metric", (json_int_t)route->metric, "in_use", in_use);
 
-	if (json && put_address(json, "gateway", &route->gateway) == 0)
+	if (json && json_put_address(json, "gateway", &route->gateway) == 0)
 		return json;
 	json_decref(json);
 	return NULL;
@@ -152,7 +152,7 @@ static json_t *dns_json(const struct tool_services *services)
 	_cleanup_json_ json_t *list = json_array();
 
 	for (unsigned i = 0; i < count; i++)
-		if (json_array_append_new(list, address_json(&servers[i])) < 0)
+		if (json_array_append_new(list, json_address(&servers[i])) < 0)
 			return NULL;
 	return TAKE_PTR(list);
 }

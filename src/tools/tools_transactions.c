@@ -198,7 +198,7 @@ static int tidy_transaction(json_t *transaction)
 
 		if (json_is_integer(time))
 			r |= json_put(transaction, times[i],
-				      realtime_json((usec_t)json_integer_value(time)));
+				      json_realtime((usec_t)json_integer_value(time)));
 	}
 	return r;
 }
