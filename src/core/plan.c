@@ -81,13 +81,25 @@ static int changes_cascade(struct plan *plan, const struct proposal *proposal)
 	return 0;
 }
 
+/* Do both say the same? Bytes between the members may differ in what does. */
+static bool spec_equal(const struct resource_type *type, const void *a, const void *b)
+{
+	_cleanup_json_ json_t *first = NULL, *second = NULL;
+
+	if (memcmp(a, b, type->spec_size) == 0)
+		return true;
+	first = type->print(a);
+	second = type->print(b);
+	return first && json_equal(first, second);
+}
+
 static bool change_is_none(const struct change *change)
 {
 	const struct resource *before = change->before, *after = change->after;
 
 	if (!before || !after)
 		return !before && !after;
-	return memcmp(before->spec, after->spec, after->type->spec_size) == 0 &&
+	return spec_equal(after->type, before->spec, after->spec) &&
 	       before->expires == after->expires && strcmp(before->parent, after->parent) == 0;
 }
 
@@ -213,7 +225,7 @@ static int plan_put(struct plan *plan, struct change *change)
 
 	/* A specification that changed is applied even where the mirror cannot tell the difference
 	 * (lifetimes run). */
-	rewritten = before && memcmp(before->spec, after->spec, type->spec_size) != 0;
+	rewritten = before && !spec_equal(type, before->spec, after->spec);
 	if (r > 0 && !rewritten && type->satisfied(wanted, observed))
 		return 0;
 	return step_append(plan, type, change->id, r > 0 ? observed : NULL, wanted);

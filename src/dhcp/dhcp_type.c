@@ -113,7 +113,14 @@ static int dhcp_observe(struct core *core, const void *wanted, void *ret_spec)
 
 static bool dhcp_satisfied(const void *wanted, const void *observed)
 {
-	return memcmp(wanted, observed, sizeof(struct dhcp_spec)) == 0;
+	const struct dhcp_spec *w = wanted, *o = observed;
+	bool same = strcmp(w->link, o->link) == 0 && w->metric == o->metric &&
+		    w->identity == o->identity && strcmp(w->hostname, o->hostname) == 0;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
+		same = same && *(const bool *)((const char *)w + truths[i].offset) ==
+				       *(const bool *)((const char *)o + truths[i].offset);
+	return same;
 }
 
 static int dhcp_apply(struct core *core, const void *before, const void *after, struct error *error)

@@ -34,7 +34,7 @@ static int servers_parse(const json_t *array, struct resolver_spec *spec, struct
 
 	if (json_array_size(array) > RESOLVER_SERVERS_MAX)
 		return list_too_long("servers", RESOLVER_SERVERS_MAX, error);
-	json_array_foreach (array, i, entry) {
+	json_array_foreach(array, i, entry) {
 		int r = ip_address_parse(json_string_value(entry) ?: "", &spec->servers[i],
 					 "servers", error);
 
@@ -52,7 +52,7 @@ static int search_parse(const json_t *array, struct resolver_spec *spec, struct 
 
 	if (json_array_size(array) > RESOLVER_SEARCH_MAX)
 		return list_too_long("search", RESOLVER_SEARCH_MAX, error);
-	json_array_foreach (array, i, entry) {
+	json_array_foreach(array, i, entry) {
 		const char *name = json_string_value(entry) ?: "";
 
 		if (!domain_valid(name))
@@ -113,7 +113,18 @@ static int resolver_observe(struct core *core, const void *wanted, void *ret_spe
 
 static bool resolver_satisfied(const void *wanted, const void *observed)
 {
-	return memcmp(wanted, observed, sizeof(struct resolver_spec)) == 0;
+	const struct resolver_spec *w = wanted, *o = observed;
+
+	if (strcmp(w->link, o->link) != 0 || w->metric != o->metric ||
+	    w->servers_count != o->servers_count || w->search_count != o->search_count)
+		return false;
+	for (unsigned i = 0; i < w->servers_count; i++)
+		if (!ip_address_equal(&w->servers[i], &o->servers[i]))
+			return false;
+	for (unsigned i = 0; i < w->search_count; i++)
+		if (strcmp(w->search[i], o->search[i]) != 0)
+			return false;
+	return true;
 }
 
 static int resolver_apply(struct core *core, const void *before, const void *after,

@@ -438,6 +438,39 @@ static void test_link_that_appears_during_a_transaction_is_seen(void **state)
 	assert_true(link_named(world, "late0")->flags & IFF_UP);
 }
 
+/* What lies between the members of a specification is no part of it. */
+static void test_same_again_whatever_lies_between(void **state)
+{
+	struct world *world = *state;
+	struct address_spec spec;
+	struct proposal proposal;
+	struct error error;
+	unsigned char *bytes = (unsigned char *)&spec;
+
+	world_open(world, false, false);
+	for (unsigned i = 0; i < 2; i++) {
+		_cleanup_outcome_ struct outcome outcome = {0};
+
+		/* All but the members: they are written after. */
+		memset(bytes, i ? 0xff : 0, sizeof(spec));
+		memset(spec.link, 0, sizeof(spec.link));
+		text_copy(spec.link, sizeof(spec.link), "eth0");
+		assert_int_equal(ip_prefix_parse("198.51.100.7/24", &spec.prefix, NULL, NULL), 0);
+		spec.broadcast.family = 0;
+		memset(spec.broadcast.bytes, 0, sizeof(spec.broadcast.bytes));
+		spec.metric = 0;
+		spec.valid_until = USEC_INFINITY;
+		spec.foreign = false;
+		spec.protocol = 0;
+		begin(&proposal);
+		assert_int_equal(proposal_put(&proposal, &address_type, &spec), 0);
+		assert_int_equal(transaction_run(world->core, &proposal, false, &outcome, &error),
+				 0);
+		proposal_clear(&proposal);
+		assert_int_equal(outcome.state, i ? TRANSACTION_UNCHANGED : TRANSACTION_COMMITTED);
+	}
+}
+
 /* ---- the management path ---- */
 
 struct manager {
@@ -562,6 +595,7 @@ int main(void)
 		TEST(test_unconfirmed_is_taken_back_on_a_full_disk),
 		TEST(test_one_refused_link_keeps_no_other_from_the_network),
 		TEST(test_link_that_appears_during_a_transaction_is_seen),
+		TEST(test_same_again_whatever_lies_between),
 		TEST(test_nobody_is_locked_out_by_what_is_added),
 	};
 
