@@ -108,6 +108,7 @@ class Stage:
     def save(self, name: str) -> Path:
         """Keep the state directory of a daemon that was stopped."""
         saved = self.directory / name
+        shutil.rmtree(saved, ignore_errors=True)
         shutil.copytree(self.host.path(STATE), saved)
         return saved
 
