@@ -1,25 +1,16 @@
 /* An ACK, made option by option, and read as a lease. */
 #pragma once
 
+#include "dhcp.h"
 #include "dhcp/lease.h"
-#include "unit.h"
 
-#define SECOND USEC_PER_SEC
-#define NOW    (1000 * SECOND)
+#define NOW (1000 * SECOND)
 
 /* An ACK of 192.0.2.50/24 for an hour by 192.0.2.1, with the options that a test puts into it. */
 struct ack {
 	uint8_t bytes[1500];
 	struct writer writer;
 };
-
-static inline struct in_addr ip(const char *text)
-{
-	struct ip_address address;
-
-	assert_int_equal(ip_address_parse(text, &address, NULL, NULL), 0);
-	return address.v4;
-}
 
 static inline void put_address(struct ack *ack, uint8_t option, const char *text)
 {

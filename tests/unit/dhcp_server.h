@@ -1,10 +1,8 @@
 /* A scripted DHCP server: builds the reply to a request of the client under test. */
 #pragma once
 
+#include "dhcp.h"
 #include "dhcp/client.h"
-#include "unit.h"
-
-#define SECOND USEC_PER_SEC
 
 static const uint8_t test_mac[6] = {0x02, 0, 0x5e, 0, 0, 1};
 
@@ -14,14 +12,6 @@ struct script {
 	uint8_t reply[1500];
 	struct writer writer;
 };
-
-static inline struct in_addr ip(const char *text)
-{
-	struct ip_address address;
-
-	assert_int_equal(ip_address_parse(text, &address, NULL, NULL), 0);
-	return address.v4;
-}
 
 /* The next packet that the client wants to send, taken apart; fails when there is none. */
 static inline struct dhcp_message next_message(struct script *script, struct dhcp_packet *packet)
@@ -37,6 +27,13 @@ static inline struct dhcp_message next_message(struct script *script, struct dhc
 static inline void expect_message(struct script *script, uint8_t type, struct dhcp_packet *packet)
 {
 	assert_int_equal(next_message(script, packet).type, type);
+}
+
+/* Starts the client, which knows no lease, and takes its DISCOVER. */
+static inline void discover(struct script *script, struct dhcp_packet *packet)
+{
+	dhcp_client_start(script->client, script->now, NULL);
+	expect_message(script, DHCP_DISCOVER, packet);
 }
 
 static inline void expect_silence(struct script *script)

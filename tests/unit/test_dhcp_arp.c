@@ -1,21 +1,12 @@
+#include "dhcp.h"
 #include "dhcp/acd.h"
 #include "dhcp/dna.h"
-#include "unit.h"
 
-#define SECOND USEC_PER_SEC
-#define START  (1000 * SECOND)
+#define START (1000 * SECOND)
 
 static const struct hardware_address ours = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 1}};
 static const struct hardware_address rival = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 0xff}};
 static const struct hardware_address router = {.length = 6, .bytes = {2, 0, 0x5e, 0, 0, 2}};
-
-static struct in_addr ip(const char *text)
-{
-	struct ip_address address;
-
-	assert_int_equal(ip_address_parse(text, &address, NULL, NULL), 0);
-	return address.v4;
-}
 
 static struct arp_packet arp(uint16_t operation, const struct hardware_address *sender_mac,
 			     const char *sender, const char *target)

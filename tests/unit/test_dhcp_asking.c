@@ -66,8 +66,7 @@ static void test_lease_counts_from_the_request(void **state)
 	struct dhcp_packet packet;
 	usec_t asked;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	answer(script, &packet, DHCP_OFFER, "192.0.2.50", 600);
 	expect_message(script, DHCP_REQUEST, &packet);
 	asked = script->now;
@@ -81,8 +80,7 @@ static void test_ack_that_comes_after_its_lease_has_ended(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	answer(script, &packet, DHCP_OFFER, "192.0.2.50", 10);
 	expect_message(script, DHCP_REQUEST, &packet);
 	script->now += 11 * SECOND;
@@ -95,8 +93,7 @@ static void test_ack_of_another_address_is_refused(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	answer(script, &packet, DHCP_OFFER, "192.0.2.50", 600);
 	expect_message(script, DHCP_REQUEST, &packet);
 	assert_int_equal(answer(script, &packet, DHCP_ACK, "192.0.2.51", 600), -EBADMSG);
@@ -110,8 +107,7 @@ static void test_refusals_that_do_not_count(void **state)
 	struct dhcp_packet packet;
 	uint8_t type = DHCP_NAK;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	assert_int_equal(answer(script, &packet, DHCP_NAK, "0.0.0.0", 0), 1); /* of a DISCOVER */
 	answer(script, &packet, DHCP_OFFER, "192.0.2.50", 600);
 	expect_message(script, DHCP_REQUEST, &packet);

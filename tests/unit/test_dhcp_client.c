@@ -21,8 +21,7 @@ static void test_first_question_at_once_and_resend_after_half_a_second(void **st
 	struct dhcp_packet packet;
 	usec_t start = script->now, wait;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	wait = dhcp_client_deadline(script->client) - start;
 	assert_in_range(wait, 450 * USEC_PER_MSEC, 550 * USEC_PER_MSEC);
 	advance_to_deadline(script);
@@ -55,8 +54,7 @@ static void test_rapid_commit(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	reply_begin(script, &packet, DHCP_ACK, "192.0.2.50");
 	reply_address(script, DHCP_OPTION_SUBNET_MASK, "255.255.255.0");
 	reply_u32(script, DHCP_OPTION_LEASE_TIME, 600);
@@ -70,8 +68,7 @@ static void test_ack_to_a_discover_without_rapid_commit_is_ignored(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	assert_int_equal(answer(script, &packet, DHCP_ACK, "192.0.2.50", 600), 1);
 	expect_no_event(script);
 }
@@ -122,8 +119,7 @@ static void test_offer_whose_server_vanished_is_given_up(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	answer(script, &packet, DHCP_OFFER, "192.0.2.50", 600);
 	for (int i = 0; i < 4; i++) {
 		expect_message(script, DHCP_REQUEST, &packet);
@@ -323,8 +319,7 @@ static void test_ipv6_only_is_obeyed(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	reply_begin(script, &packet, DHCP_OFFER, "192.0.2.50");
 	reply_address(script, DHCP_OPTION_SUBNET_MASK, "255.255.255.0");
 	reply_u32(script, DHCP_OPTION_LEASE_TIME, 600);
@@ -374,8 +369,7 @@ static void test_answers_that_are_not_for_us(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	reply_begin(script, &packet, DHCP_OFFER, "192.0.2.50");
 	script->reply[33]++; /* chaddr */
 	assert_int_equal(reply_send(script), 1);
@@ -394,8 +388,7 @@ static void test_offers_that_make_no_sense(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	for (size_t i = 0; i < ARRAY_SIZE(addresses); i++)
 		assert_int_equal(answer(script, &packet, DHCP_OFFER, addresses[i], 600), -EBADMSG);
 	reply_begin(script, &packet, DHCP_OFFER, "192.0.2.50");

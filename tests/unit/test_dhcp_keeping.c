@@ -260,8 +260,7 @@ static void test_ipv6_only_offer_without_an_address(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	put_ipv6_only(script, &packet, DHCP_OFFER, "0.0.0.0", 1800);
 	assert_int_equal(reply_send(script), 0);
 	assert_int_equal(expect_event(script, DHCP_EVENT_IPV6_ONLY).seconds, 1800);
@@ -276,8 +275,7 @@ static void test_ipv6_only_has_an_end(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	put_ipv6_only(script, &packet, DHCP_OFFER, "0.0.0.0", UINT32_MAX);
 	assert_int_equal(reply_send(script), 0);
 	assert_int_equal(expect_event(script, DHCP_EVENT_IPV6_ONLY).seconds, 86400);
@@ -309,8 +307,7 @@ static void test_ipv6_only_is_ignored_unless_asked_for(void **state)
 	struct script *script = *state;
 	struct dhcp_packet packet;
 
-	dhcp_client_start(script->client, script->now, NULL);
-	expect_message(script, DHCP_DISCOVER, &packet);
+	discover(script, &packet);
 	put_ipv6_only(script, &packet, DHCP_OFFER, "192.0.2.50", 1800);
 	assert_int_equal(reply_send(script), 0);
 	expect_message(script, DHCP_REQUEST, &packet);

@@ -4,7 +4,7 @@
 
 #include "online/dns_message.h"
 #include "online/lookup.h"
-#include "test_online_network.h"
+#include "online_network.h"
 
 /* ---- messages ---- */
 

@@ -3,7 +3,7 @@
 #include <netinet/tcp.h>
 
 #include "monitor/monitor.h"
-#include "test_online_network.h"
+#include "online_network.h"
 
 #define STATE(state) (1u << (state))
 

@@ -9,7 +9,7 @@
 
 #include "netlink/attribute.h"
 #include "netlink/netlink.h"
-#include "test_netlink_recorded.h"
+#include "netlink_recorded.h"
 #include "unit.h"
 
 #define RECORDED(name)                                                                             \

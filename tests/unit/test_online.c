@@ -2,7 +2,7 @@
 #include <pthread.h>
 
 #include "online/online.h"
-#include "test_online_network.h"
+#include "online_network.h"
 
 #define START(probe)  ((unsigned)VERIFIER_START << (probe))
 #define CANCEL(probe) ((unsigned)VERIFIER_CANCEL << (probe))

@@ -4,7 +4,7 @@
 #include "online/ping.h"
 #include "online/ping_packet.h"
 #include "online/ping_run.h"
-#include "test_online_network.h"
+#include "online_network.h"
 
 static struct test_network network;
 
