@@ -56,12 +56,14 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--dhcp", choices=DHCP_SERVERS, help="the DHCP server of the routers")
     parser.add_argument("--host", default="host", help="the host to be in (default: the bare one)")
     parser.add_argument("--daemon", action="store_true", help="start aiosnetd in the bare host")
-    parser.add_argument("command", nargs="*", help="a command instead of a shell")
     return parser
 
 
 def main() -> int:
-    options = arguments().parse_args()
+    # argparse does not find positional arguments that come after options.
+    words = sys.argv[1:]
+    end = words.index("--") if "--" in words else len(words)
+    options, command = arguments().parse_args(words[:end]), words[end + 1 :]
     if options.what == "list":
         list_topologies()
         return 0
@@ -76,7 +78,7 @@ def main() -> int:
     with Lab(TOPOLOGIES[options.what], **settings) as lab:
         if options.daemon:
             Daemon(lab["host"]).start()
-        return run_inside(lab, options.host, options.command)
+        return run_inside(lab, options.host, command)
 
 
 if __name__ == "__main__":
