@@ -3,6 +3,15 @@
  *
  * Errors with stable codes, the log, the clock, bounds-checked reading and writing, addresses, JSON
  * helpers. This room depends on libc and jansson only.
+ *
+ *     error.h    what a person or an agent reads when something is wrong; error_codes.h lists all
+ *     log.h      one line a fact, on stderr
+ *     clock.h    time in microseconds
+ *     cursor.h   reading and writing bytes from outside, bounds checked
+ *     address.h  addresses, prefixes, hardware addresses
+ *     json.h     what jansson lacks
+ *     text.h     text in buffers of fixed size
+ *     macro.h    scope cleanup, ownership transfer
  */
 #pragma once
 

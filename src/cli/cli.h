@@ -4,6 +4,13 @@
  * It knows no tool: sub-commands, options, help and completion come from the tables that the daemon
  * lists, and results are shown as their schemas say. Only what is looked at every day (status) has
  * a form of its own.
+ *
+ *     main.c        options and the table of commands
+ *     client.h      MCP with the daemon, over connection.h
+ *     catalog.h     the daemon's tools; arguments.h: from words to a tool's arguments
+ *     render.h      any result for people; status.h: that of net.status
+ *     output.h      text on a terminal; when.h: times
+ *     call.c watch.c audit.c pump.c help.c completion.c    the commands
  */
 #pragma once
 

@@ -3,6 +3,9 @@
  *
  * Holds the resource type `resolver` (key LINK, or "global"): the servers and search domains that
  * one link, or an administrator, offers. Of all of them, ordered by metric, resolv.conf is written.
+ *
+ *     resolver_type.c  the resource type
+ *     service.c        the resolvers in force, and the file
  */
 #pragma once
 

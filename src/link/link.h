@@ -1,10 +1,15 @@
 /*
  * link: the interfaces of this host, their addresses and their routes.
  *
- * Holds the resource types `link`, `address` and `route`, decides which interfaces are ours to
- * configure, and configures them as they appear: at boot and whenever one is plugged in. An
+ * Holds the resource types `link`, `mtu`, `address` and `route`, decides which interfaces are ours
+ * to configure, and configures them as they appear: at boot and whenever one is plugged in. An
  * interface that somebody else made (a container's veth, docker0, a virtual machine's tap) is left
  * alone unless intent names it.
+ *
+ *     *_type.c      the resource types
+ *     ownership.c   whose a link is
+ *     manager.c     boot detection, and what is plugged in later
+ *     management.c  the guard rail that nobody locks himself out
  */
 #pragma once
 

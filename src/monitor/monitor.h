@@ -4,6 +4,11 @@
  *
  * Both are asked from the kernel on sockets of their own, read in portions on the event loop: a
  * host with a hundred thousand connections is listed without making anybody wait.
+ *
+ *     connections.c   lists connections; connection.c reads and prints one
+ *     socket_owner.h  which process holds a socket
+ *     bandwidth.c     bytes and packets of links over a window
+ *     dump.h          a dump of the kernel, read in portions
  */
 #pragma once
 

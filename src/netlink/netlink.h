@@ -4,16 +4,24 @@
  * Two ways, since the kernel works in two ways:
  *
  *  - A *request socket* asks for one thing and gets the answer in the same call. The kernel does
- * the work inside sendmsg() and has queued the answer when that returns, so waiting costs nothing;
- * the receive timeout is there only for a kernel that never answers. All changes go this way.
+ *    the work inside sendmsg() and has queued the answer when that returns, so waiting costs
+ *    nothing; the receive timeout is there only for a kernel that never answers. All changes go
+ *    this way.
  *
  *  - A *monitor* follows rtnetlink's multicast groups on the event loop and keeps a mirror of the
  *    kernel true: it dumps each kind of object once, passes on what changes afterwards, and when
- * the kernel says that something was lost (ENOBUFS, NLM_F_DUMP_INTR, a truncated datagram) it dumps
- *    again, bounded and without blocking the loop.
+ *    the kernel says that something was lost (ENOBUFS, NLM_F_DUMP_INTR, a truncated datagram) it
+ *    dumps again, bounded and without blocking the loop.
  *
  * Parsers turn one message into one value of types.h. They are pure functions of their bytes: the
  * kernel is trusted to be the kernel, but not to send only the attributes that we know.
+ *
+ *     types.h       what the kernel has, as values
+ *     socket.c      the request socket
+ *     monitor.c     the monitor; resync.h decides when it dumps what
+ *     parse*.c      from messages to values, by the tables of attribute.h
+ *     build.c       from values to messages
+ *     wireless.c    which links are wireless, which only nl80211 says
  */
 #pragma once
 

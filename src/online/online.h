@@ -4,6 +4,11 @@
  * Probes (echo, TCP connect, name look-up; each with sockets of its own, none blocks) and the
  * verifier that uses them: after the network was configured, and whenever it changed, it asks
  * whether this host reaches the outside, and reports.
+ *
+ *     online.c    the service: probes when the verifier says so
+ *     verifier.h  its decisions, without sockets or clock
+ *     ping.h      echo and TCP connect; ping_run.h, ping_packet.h and ping_socket.h are its parts
+ *     lookup.h    name look-up; dns_*.h take messages apart
  */
 #pragma once
 
