@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "types-internal.h"
+#include "kernel_error.h"
 
 #define FIELDS_IPV4 (LINK_FIELD_IGNORE_DEAD_ROUTES | LINK_FIELD_PROMOTE_SECONDARIES)
 #define FIELDS_ALL  (LINK_FIELD_UP | LINK_FIELD_MTU | LINK_FIELD_MAC | FIELDS_IPV4)

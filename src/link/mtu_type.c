@@ -8,7 +8,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "types-internal.h"
+#include "kernel_error.h"
 
 static int mtu_parse(const json_t *object, void *ret_spec, struct error *error)
 {

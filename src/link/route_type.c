@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "types-internal.h"
+#include "kernel_error.h"
 
 #define METRIC_IPV6_DEFAULT 1024 /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
 

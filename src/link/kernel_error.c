@@ -1,6 +1,6 @@
-#include <string.h>
+#include "kernel_error.h"
 
-#include "types-internal.h"
+#include <string.h>
 
 int kernel_error(struct core *core, int r, const char *what, struct error *error)
 {
