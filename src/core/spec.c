@@ -1,17 +1,17 @@
 #include "spec.h"
 
-#include <ctype.h>
 #include <string.h>
 
-/* Is the text a name that the kernel would take for an interface? */
-static bool link_name_valid(const char *name)
+bool spec_link_name_valid(const char *name)
 {
+	_cleanup_json_ json_t *utf8 = json_string(name);
 	size_t length = strlen(name);
 
-	if (length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+	if (!utf8 || length == 0 || length >= IFNAMSIZ || strcmp(name, ".") == 0 ||
+	    strcmp(name, "..") == 0)
 		return false;
 	for (const char *c = name; *c; c++)
-		if (*c == '/' || *c == ':' || !isgraph((unsigned char)*c))
+		if (*c == '/' || *c == ':' || (unsigned char)*c <= ' ' || *c == 0x7f)
 			return false;
 	return true;
 }
@@ -35,7 +35,7 @@ int spec_member_link(const json_t *object, const char *key, char ret[IFNAMSIZ], 
 
 	if (r < 0)
 		return r;
-	if (!link_name_valid(name)) {
+	if (!spec_link_name_valid(name)) {
 		r = error_set(error, ERROR_NAME_INVALID, key, "'%.32s' is no interface name", name);
 		error_hint(error, "1 to %d visible characters without '/' and ':'", IFNAMSIZ - 1);
 		return r;

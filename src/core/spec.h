@@ -10,6 +10,8 @@
 
 /* The mandatory member as text; borrowed from the object. */
 int spec_member_text(const json_t *object, const char *key, const char **ret, struct error *error);
+/* May intent name an interface so? The kernel takes more: bytes that are no UTF-8, and controls. */
+bool spec_link_name_valid(const char *name);
 /* The mandatory member as the name of an interface, which need not exist. */
 int spec_member_link(const json_t *object, const char *key, char ret[IFNAMSIZ],
 		     struct error *error);

@@ -58,6 +58,10 @@ enum link_ownership link_ownership(const struct core *core, const struct link *l
 {
 	const char *ignored, **why = ret_why ?: &ignored;
 
+	if (!spec_link_name_valid(link->name)) {
+		*why = "of a name that cannot be written";
+		return LINK_FOREIGN;
+	}
 	if (link->kind == LINK_LOOPBACK) {
 		*why = "the loopback interface";
 		return LINK_IGNORED;

@@ -68,7 +68,7 @@ static json_t *link_json(struct observed *observed, const struct link *link,
 	json = bandwidth_to_json(bandwidth, details.speed);
 	if (!json)
 		return NULL;
-	r = json_put(json, "link", json_string(link->name));
+	r = json_put(json, "link", json_text_from_bytes(link->name, strlen(link->name)));
 	if (details.speed)
 		r |= json_put(json, "speed", json_integer(details.speed));
 	if (r == 0)

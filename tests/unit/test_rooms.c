@@ -415,6 +415,20 @@ static void test_one_refused_link_keeps_no_other_from_the_network(void **state)
 	assert_non_null(core_resource(world->core, "dhcp/eth0"));
 }
 
+/* The kernel takes bytes that are no text, and controls, for a name; JSON and terminals do not. */
+static void test_name_that_cannot_be_written_is_left_alone(void **state)
+{
+	struct world *world = *state;
+
+	run("ip link set eth0 down");
+	run("ip link add \"$(printf 'b\\377\\033')\" type veth peer name veth1");
+	world_open(world, false, true);
+	link_manager_start(world->links);
+	assert_true(link_named(world, "eth0")->flags & IFF_UP);
+	assert_int_equal(link_ownership(world->core, link_named(world, "b\377\033"), NULL),
+			 LINK_FOREIGN);
+}
+
 static void test_link_that_appears_during_a_transaction_is_seen(void **state)
 {
 	struct world *world = *state;
@@ -594,6 +608,7 @@ int main(void)
 		TEST(test_full_disk_costs_no_lease),
 		TEST(test_unconfirmed_is_taken_back_on_a_full_disk),
 		TEST(test_one_refused_link_keeps_no_other_from_the_network),
+		TEST(test_name_that_cannot_be_written_is_left_alone),
 		TEST(test_link_that_appears_during_a_transaction_is_seen),
 		TEST(test_same_again_whatever_lies_between),
 		TEST(test_nobody_is_locked_out_by_what_is_added),
