@@ -1,3 +1,7 @@
+/*
+ * A database that cannot be written (a full disk) must cost neither the network nor the way back:
+ * what the daemon does by itself goes on, said once, and intent is written down when there is room.
+ */
 #include "core-internal.h"
 
 void store_fall_behind(struct core *core, const char *what, const struct error *error)
