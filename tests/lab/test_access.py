@@ -13,6 +13,7 @@ from lab.daemon import Daemon, client_path
 from lab.host import wait_for
 
 OBSERVER = 65534
+CLIENT = "/run/lab/aiosnet"
 STATE = "/var/lib/aios/net"
 
 
@@ -114,16 +115,19 @@ def test_unconfirmed_change_may_not_roll_back_over_a_session(home, daemon):
 
 def as_user(daemon: Daemon, *arguments: str, uid: int = OBSERVER):
     """Run aiosnet as another user."""
-    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", "/tmp/aiosnet"]
+    command = ["setpriv", f"--reuid={uid}", f"--regid={uid}", "--clear-groups", CLIENT]
     return daemon.host.run(*command, "--socket", daemon.socket_path, *arguments, check=False)
+
+
+def install_client(host: Host) -> None:
+    host.write(CLIENT, client_path().read_bytes())
+    host.path(CLIENT).chmod(0o755)
 
 
 @pytest.fixture
 def observer(daemon) -> Daemon:
     """The daemon, with the client where every user of the host finds it."""
-    daemon.host.run("mount", "-t", "tmpfs", "tmpfs", "/tmp", "-o", "mode=1777")
-    daemon.host.write("/tmp/aiosnet", client_path().read_bytes())
-    daemon.host.path("/tmp/aiosnet").chmod(0o755)
+    install_client(daemon.host)
     return daemon
 
 
@@ -153,6 +157,20 @@ def test_observer_may_not_change(observer):
         assert error["code"] == "role.insufficient" and f"uid {OBSERVER}" in error["message"]
     assert observer.host.addresses("eth0") == before
     assert "10.0.0.0/8" not in str(observer.host.ip("route"))
+
+
+def test_agent_may_change_within_the_guard_rails(home, start_daemon):
+    host = home["host"]
+    install_client(host)
+    daemon = start_daemon(host, "--agent-user", "nobody")
+    daemon.wait_until_online()
+    route = ["call", "net.route_add", "destination=10.9.0.0/16", "gateway=192.168.1.7", "--json"]
+    assert as_user(daemon, *route).returncode == 0
+    assert daemon.call("tx.history", limit=1)["transactions"][0]["owner"] == f"uid:{OBSERVER}"
+    with session(host, home["router"]):
+        refused = as_user(daemon, "call", "net.configure", "link=eth0", "method=off", "--json")
+        assert json.loads(refused.stderr)["error"]["code"] == "guard.refused"
+    assert as_user(daemon, *route, uid=4711).returncode == 1
 
 
 def test_observer_cannot_read_the_state(observer):
