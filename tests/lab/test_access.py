@@ -168,6 +168,7 @@ def test_agent_may_change_within_the_guard_rails(home, start_daemon):
     assert as_user(daemon, *route).returncode == 0
     assert daemon.call("tx.history", limit=1)["transactions"][0]["owner"] == f"uid:{OBSERVER}"
     with session(host, home["router"]):
+        time.sleep(1.1)  # who is connected is asked once a second at most
         refused = as_user(daemon, "call", "net.configure", "link=eth0", "method=off", "--json")
         assert json.loads(refused.stderr)["error"]["code"] == "guard.refused"
     assert as_user(daemon, *route, uid=4711).returncode == 1
