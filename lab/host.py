@@ -20,7 +20,8 @@ from typing import TYPE_CHECKING, Any, Callable, Iterator
 from . import reaper
 from .capture import Capture
 from .certificates import authority
-from .watch import Monitor, Pinger
+from .pinger import Pinger
+from .watch import Monitor
 
 if TYPE_CHECKING:
     from .servers import Server

@@ -31,9 +31,9 @@ class Count:
 class Pinger:
     """Pings an address from a host, in a thread. Use it in a `with` block."""
 
-    def __init__(self, host: "Host", address: str, every: float = 0.01) -> None:
+    def __init__(self, host: "Host", address: str, interval: float = 0.01) -> None:
         self.address = address
-        self.every = every
+        self.interval = interval
         with host.entered():
             self._socket = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_ICMP)
         self._socket.setblocking(False)
@@ -57,6 +57,25 @@ class Pinger:
         with self._lock:
             return min(self._answered.values(), default=None)
 
+    def answered(self) -> list[int]:
+        """The numbers of the pings that were answered."""
+        with self._lock:
+            return sorted(self._answered)
+
+    def lost(self) -> int:
+        """How many were lost between the first and the last answer."""
+        numbers = self.answered()
+        return numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
+
+    def wait_for_answers(self, count: int, timeout: float = 5.0) -> None:
+        """Wait for so many more answers."""
+        wanted = len(self.answered()) + count
+        deadline = time.monotonic() + timeout
+        while len(self.answered()) < wanted:
+            if time.monotonic() > deadline:
+                raise TimeoutError(f"{self.address} does not answer {count} more pings")
+            time.sleep(self.interval)
+
     def count(self, start: float, end: float) -> Count:
         """The pings that were sent between two times; waits until the last of them had its time."""
         time.sleep(max(0.0, end + PATIENCE - time.monotonic()))
@@ -76,7 +95,7 @@ class Pinger:
                     self._receive()
                 continue
             self._send()
-            due = max(due + self.every, time.monotonic())
+            due = max(due + self.interval, time.monotonic())
 
     def _send(self) -> None:
         number = len(self._sent)

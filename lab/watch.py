@@ -1,7 +1,6 @@
-"""What happens in a host while a test does something: changes in the kernel, and lost pings."""
+"""What changes in the kernel of a host while a test does something, in the words of `ip monitor`."""
 
 import re
-import signal
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -48,42 +47,3 @@ class Monitor:
     def deleted(self, pattern: str = "") -> list[str]:
         """Removals that match a regular expression."""
         return [line for line in self.lines(pattern) if line.startswith("Deleted")]
-
-
-class Pinger:
-    """Pings an address during a `with` block, and counts what was not answered."""
-
-    def __init__(self, host: "Host", address: str, interval: float = 0.01) -> None:
-        self.host = host
-        self.address = address
-        self.interval = interval
-
-    def __enter__(self) -> "Pinger":
-        command = ["ping", "-n", "-D", f"-i{self.interval}", self.address]
-        self.process = self.host.popen(*command, name=f"ping-{len(self.host.processes)}")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.process.signal(signal.SIGINT)
-        self.process.popen.wait(5)
-
-    def answered(self) -> list[int]:
-        """The sequence numbers of those that were answered."""
-        return sorted(set(map(int, re.findall(r"bytes from .*icmp_seq=(\d+)", self._log()))))
-
-    def lost(self) -> int:
-        """How many were lost between the first and the last answer."""
-        numbers = self.answered()
-        return numbers[-1] - numbers[0] + 1 - len(numbers) if numbers else 0
-
-    def wait_for_answers(self, count: int, timeout: float = 5.0) -> None:
-        """Wait for so many more answers."""
-        wanted = len(self.answered()) + count
-        deadline = time.monotonic() + timeout
-        while len(self.answered()) < wanted:
-            if time.monotonic() > deadline:
-                raise TimeoutError(f"{self.address} does not answer {count} more pings")
-            time.sleep(self.interval)
-
-    def _log(self) -> str:
-        return self.process.log()
