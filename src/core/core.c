@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "core-internal.h"
+#include "store-internal.h"
 
 #define REQUEST_TIMEOUT (2 * USEC_PER_SEC)
 
@@ -46,16 +47,21 @@ int core_new(struct core **ret, sd_event *event, const struct core_config *confi
 	return 0;
 }
 
-void core_free(struct core *core)
+static void intent_clear(struct core *core)
 {
 	struct resource *resource, *next;
 
-	sd_event_source_disable_unref(core->convergence);
-	sd_event_source_disable_unref(core->deadlines);
 	HASH_ITER(hh, core->intent, resource, next) {
 		HASH_DEL(core->intent, resource);
 		resource_free(resource);
 	}
+}
+
+void core_free(struct core *core)
+{
+	sd_event_source_disable_unref(core->convergence);
+	sd_event_source_disable_unref(core->deadlines);
+	intent_clear(core);
 	for (unsigned i = 0; i < EVENT_KEPT; i++)
 		json_decref(core->events[i].data);
 	if (core->store)
@@ -137,7 +143,7 @@ static int boot_recognise(struct core *core, char *identity, size_t size, struct
 				 strerror(-r));
 	r = store_get(core->store, "core", "boot", &last);
 	if (r < 0 && r != -ENOENT && r != -EUCLEAN)
-		return error_set(error, ERROR_STORE_FAILED, NULL, "cannot read the last boot");
+		return store_failed(core->store, "cannot read the last boot", error);
 	core->same_boot = strcmp(json_member_text(last, "identity") ?: "", identity) == 0;
 	return 0;
 }
@@ -159,21 +165,35 @@ static int boot_record(struct core *core, const char *identity, struct error *er
 	return 0;
 }
 
-int core_start(struct core *core, struct error *error)
+static int state_load(struct core *core, struct error *error)
 {
 	char identity[96];
-	int r = observed_wait_synchronised(core->observed, 5 * USEC_PER_SEC);
+	int r = boot_recognise(core, identity, sizeof(identity), error);
 
-	if (r < 0)
-		return error_set(error, ERROR_KERNEL_REFUSED, NULL,
-				 "cannot read the kernel's state: %s", strerror(-r));
-	r = boot_recognise(core, identity, sizeof(identity), error);
 	if (r >= 0)
 		r = recovery_run(core, error);
 	if (r >= 0 && boot_record(core, identity, error) < 0)
 		store_fall_behind(core, "this start", error);
 	if (r >= 0)
 		r = journal_each_resource(core->store, intent_load_row, core, error);
+	return r;
+}
+
+int core_start(struct core *core, struct error *error)
+{
+	int r = observed_wait_synchronised(core->observed, 5 * USEC_PER_SEC);
+
+	if (r < 0)
+		return error_set(error, ERROR_KERNEL_REFUSED, NULL,
+				 "cannot read the kernel's state: %s", strerror(-r));
+	r = state_load(core, error);
+	/* Damage shows where it is read. */
+	if (r < 0 && error->code == ERROR_STORE_CORRUPT) {
+		intent_clear(core);
+		r = store_renew(&core->store, error);
+		if (r >= 0)
+			r = state_load(core, error);
+	}
 	if (r < 0)
 		return r;
 	if (journal_prune(core->store, HISTORY_KEPT, error) < 0)

@@ -30,6 +30,7 @@ enum statement {
 };
 
 struct store {
+	char *directory;
 	sqlite3 *database;
 	sqlite3_stmt *statements[_STATEMENT_MAX];
 };

@@ -205,7 +205,9 @@ int store_open(struct store **ret, const char *directory, struct error *error)
 	char path[4096];
 	int r;
 
-	if (!store)
+	if (store)
+		store->directory = strdup(directory);
+	if (!store || !store->directory)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot open the database");
 	if (snprintf(path, sizeof(path), "%s/aiosnet.db", directory) >= (int)sizeof(path))
 		return error_set(error, ERROR_STORE_FAILED, NULL, "the state path is too long");
@@ -232,7 +234,20 @@ void store_close(struct store *store)
 	for (unsigned i = 0; i < _STATEMENT_MAX; i++)
 		sqlite3_finalize(store->statements[i]);
 	sqlite3_close(store->database);
+	free(store->directory);
 	free(store);
+}
+
+int store_renew(struct store **store, struct error *error)
+{
+	_cleanup_(cleanup_free) char *directory = TAKE_PTR((*store)->directory);
+	char path[4096];
+	int r;
+
+	store_close(TAKE_PTR(*store));
+	snprintf(path, sizeof(path), "%s/aiosnet.db", directory);
+	r = set_aside(path, error);
+	return r < 0 ? r : store_open(store, directory, error);
 }
 
 int store_get(struct store *store, const char *kind, const char *key, json_t **ret)

@@ -14,6 +14,9 @@ struct store;
 
 int store_open(struct store **ret, const char *directory, struct error *error);
 void store_close(struct store *store);
+/* Sets the database aside, since it is damaged, and opens a new one; `*store` is NULL on failure.
+ */
+int store_renew(struct store **store, struct error *error);
 DEFINE_CLEANUP(struct store *, store_cleanup, store_close)
 
 /* Small values of rooms, by kind and key: leases, the last boot. `ret` is NULL-able; -ENOENT when

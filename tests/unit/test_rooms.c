@@ -140,7 +140,8 @@ static void world_open(struct world *world, bool dhcp, bool configure_new)
 		assert_int_equal(dhcp_service_new(&world->dhcp, world->core), 0);
 	else
 		assert_int_equal(core_register_type(world->core, &refusing_type, world), 0);
-	assert_int_equal(core_start(world->core, &error), 0);
+	if (core_start(world->core, &error) < 0)
+		fail_msg("%s", error.message);
 }
 
 static void world_close(struct world *world)
@@ -298,6 +299,35 @@ static void test_lease_is_used_without_the_part_that_is_refused(void **state)
 	world->refused_link = NULL;
 	pass(world, 1500 * USEC_PER_MSEC);
 	assert_non_null(core_resource(world->core, "resolver/eth0"));
+}
+
+/* ---- a damaged disk ---- */
+
+static void test_damage_that_shows_late_keeps_no_daemon_from_starting(void **state)
+{
+	struct world *world = *state;
+	struct act_spec act = {.link = "act"};
+	struct proposal proposal;
+	struct error error;
+	char command[256];
+
+	world_open(world, false, false);
+	begin(&proposal);
+	assert_int_equal(proposal_put(&proposal, &act_type, &act), 0);
+	assert_int_equal(finish(world, &proposal, &error), 0);
+	world_close(world);
+	/* The first page, with the schema, is whole. */
+	snprintf(command, sizeof(command),
+		 "dd if=/dev/urandom of=%s/aiosnet.db bs=4096 seek=1 count=4 conv=notrunc "
+		 "2>/dev/null",
+		 world->directory);
+	run(command);
+	world_open(world, false, false);
+	begin(&proposal);
+	assert_int_equal(proposal_put(&proposal, &act_type, &act), 0);
+	assert_int_equal(finish(world, &proposal, &error), 0);
+	snprintf(command, sizeof(command), "rm %s/aiosnet.db.damaged*", world->directory);
+	run(command);
 }
 
 /* ---- a full disk ---- */
@@ -605,6 +635,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_link_vanishes_while_its_lease_is_followed),
 		TEST(test_lease_is_used_without_the_part_that_is_refused),
+		TEST(test_damage_that_shows_late_keeps_no_daemon_from_starting),
 		TEST(test_full_disk_costs_no_lease),
 		TEST(test_unconfirmed_is_taken_back_on_a_full_disk),
 		TEST(test_one_refused_link_keeps_no_other_from_the_network),
