@@ -5,7 +5,7 @@
 
 #include "common.h"
 #include "text_buffer.h"
-#include "tools_probe.h"
+#include "probe.h"
 
 #define TOOLS_PER_PAGE 50
 #define CURSOR_MAX     32

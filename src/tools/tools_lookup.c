@@ -1,7 +1,7 @@
 /* net.dns_lookup: what a name server says of a name. */
 #include <stdio.h>
 
-#include "tools_probe.h"
+#include "probe.h"
 
 static const struct field lookup_parameters[] = {
 	{"domain", FIELD_TEXT, .required = true, .least = 1, .most = 254,

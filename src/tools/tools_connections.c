@@ -3,7 +3,7 @@
 #include <string.h>
 
 #include "monitor/monitor.h"
-#include "tools_probe.h"
+#include "probe.h"
 
 #define QUERY_TIME_MAX (5 * USEC_PER_SEC)
 

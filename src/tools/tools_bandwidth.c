@@ -2,7 +2,7 @@
 #include <stdio.h>
 
 #include "monitor/monitor.h"
-#include "tools_probe.h"
+#include "probe.h"
 
 static const struct field bandwidth_parameters[] = {
 	{"link", FIELD_LINK, .help = "Only this interface"},
