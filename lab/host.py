@@ -17,7 +17,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Callable, Iterator
 
-from . import reaper
 from .capture import Capture
 from .certificates import authority
 from .pinger import Pinger

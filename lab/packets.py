@@ -246,11 +246,6 @@ def seconds(value: int) -> bytes:
     return value.to_bytes(4, "big")
 
 
-def address_list(*addresses: str) -> bytes:
-    """Addresses as an option's value."""
-    return b"".join(map(address_bytes, addresses))
-
-
 def domain_list(*names: str) -> bytes:
     """Domain names as an option's value (RFC 3397), without compression."""
     labels = ([*name.split("."), ""] for name in names)

@@ -15,7 +15,7 @@ from .servers import (
     Zone,
 )
 from .servers.dhcp import DhcpServer
-from .topology import Lab, Port, Switch
+from .topology import Lab, Port
 
 DhcpKind = Callable[[DhcpService], DhcpServer]
 TOPOLOGIES: dict[str, Callable[..., None]] = {}
