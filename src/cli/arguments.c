@@ -162,13 +162,15 @@ static const struct {
 static int json_value(const char *name, const char *text, json_t **ret, struct error *error)
 {
 	json_error_t reason;
+	int r;
 
 	*ret = json_loads(text, JSON_DECODE_ANY | JSON_REJECT_DUPLICATES, &reason);
 	if (*ret)
 		return 0;
-	error_set(error, ERROR_PARAMETER_TYPE, name, "%s is not valid JSON: %s", name, reason.text);
+	r = error_set(error, ERROR_PARAMETER_TYPE, name, "%s is not valid JSON: %s", name,
+		      reason.text);
 	error_hint(error, "quote JSON for the shell: %s:='{\"key\": \"value\"}'", name);
-	return -EINVAL;
+	return r;
 }
 
 static int list_value(const json_t *schema, const char *name, const char *text, json_t **ret,
@@ -453,15 +455,16 @@ static int check_required(const json_t *schema, const json_t *arguments, struct 
 {
 	const json_t *name;
 	size_t i;
+	int r;
 
 	json_array_foreach (json_object_get(schema, "required"), i, name) {
 		const char *text = json_string_value(name);
 
 		if (!text || json_object_get(arguments, text))
 			continue;
-		error_set(error, ERROR_PARAMETER_MISSING, text, "%s is missing", text);
+		r = error_set(error, ERROR_PARAMETER_MISSING, text, "%s is missing", text);
 		error_hint(error, "--help lists the parameters");
-		return error_code_errno(ERROR_PARAMETER_MISSING);
+		return r;
 	}
 	return 0;
 }

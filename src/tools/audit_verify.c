@@ -20,10 +20,11 @@ struct verification {
 
 static int broken(const struct verification *v, const char *what, struct error *error)
 {
-	error_set(error, ERROR_AUDIT_BROKEN, NULL, "%s", what);
+	int r = error_set(error, ERROR_AUDIT_BROKEN, NULL, "%s", what);
+
 	error_hint(error, "file %08u.jsonl, after line %" PRIu64 " of the record", v->position.file,
 		   v->position.sequence);
-	return -EBADMSG;
+	return r;
 }
 
 static int read_anchor(const struct verification *v, struct audit_anchor *ret, struct error *error)

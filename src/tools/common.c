@@ -72,17 +72,18 @@ int find_link(const struct tool_call *call, const char *name, const struct link 
 {
 	const struct observed *observed = core_observed(tool_call_core(call));
 	const char *meant;
+	int r;
 
 	*ret = observed_link_by_name(observed, name);
 	if (*ret)
 		return 0;
-	error_set(error, ERROR_LINK_UNKNOWN, "link", "There is no interface \"%s\"", name);
+	r = error_set(error, ERROR_LINK_UNKNOWN, "link", "There is no interface \"%s\"", name);
 	meant = nearest_name(name, link_name_at, observed);
 	if (meant)
 		error_hint(error, "did you mean \"%s\"?", meant);
 	else
 		error_hint(error, "net.interfaces lists them");
-	return -ENODEV;
+	return r;
 }
 
 const char *link_name_of(const struct tool_call *call, int index)

@@ -101,13 +101,14 @@ const struct tool *dispatcher_tool(const struct dispatcher *dispatcher, const ch
 static int user_enter(struct dispatcher *dispatcher, uid_t uid, struct error *error)
 {
 	struct user *user;
+	int r;
 
 	HASH_FIND(hh, dispatcher->users, &uid, sizeof(uid), user);
 	if (user && user->calls >= CALLS_PER_UID_MAX) {
-		error_set(error, ERROR_TOOL_BUSY, NULL, "%u calls of uid %u are under way",
-			  user->calls, uid);
+		r = error_set(error, ERROR_TOOL_BUSY, NULL, "%u calls of uid %u are under way",
+			      user->calls, uid);
 		error_hint(error, "wait for answers, or cancel");
-		return -EBUSY;
+		return r;
 	}
 	if (!user) {
 		user = calloc(1, sizeof(*user));

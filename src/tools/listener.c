@@ -20,6 +20,7 @@ static int check_abandoned(const struct sockaddr_un *address, struct error *erro
 	_cleanup_(cleanup_close) int fd =
 		socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	struct stat status;
+	int r;
 
 	if (lstat(address->sun_path, &status) < 0)
 		return errno == ENOENT ? 0 : fail(error, address->sun_path, "look at", errno);
@@ -30,10 +31,10 @@ static int check_abandoned(const struct sockaddr_un *address, struct error *erro
 	/* A full backlog (EAGAIN) is a living daemon too. */
 	if (connect(fd, (const struct sockaddr *)address, sizeof(*address)) == 0 ||
 	    errno == EAGAIN) {
-		error_set(error, ERROR_DAEMON_RUNNING, "socket", "A daemon answers at %s",
-			  address->sun_path);
+		r = error_set(error, ERROR_DAEMON_RUNNING, "socket", "A daemon answers at %s",
+			      address->sun_path);
 		error_hint(error, "give another socket and state directory to run a second one");
-		return -EADDRINUSE;
+		return r;
 	}
 	if (errno != ECONNREFUSED)
 		return fail(error, address->sun_path, "connect to", errno);

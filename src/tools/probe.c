@@ -33,6 +33,7 @@ int probe_servers(const struct tool_call *call, struct ip_address ret[LOOKUP_SER
 {
 	const struct tool_services *services = tool_call_services(call);
 	unsigned count;
+	int r;
 
 	ret[0] = argument_address(call, "server");
 	if (ip_address_is_set(&ret[0]))
@@ -40,7 +41,7 @@ int probe_servers(const struct tool_call *call, struct ip_address ret[LOOKUP_SER
 	count = services->dns ? dns_service_servers(services->dns, ret, LOOKUP_SERVERS_MAX) : 0;
 	if (count > 0)
 		return (int)count;
-	error_set(error, ERROR_DNS_FAILED, "server", "this host has no name server");
+	r = error_set(error, ERROR_DNS_FAILED, "server", "this host has no name server");
 	error_hint(error, "give one, or configure a link that offers one");
-	return error_code_errno(ERROR_DNS_FAILED);
+	return r;
 }

@@ -55,6 +55,7 @@ static int check_applicability(const json_t *arguments, struct error *error)
 {
 	const char *method = json_member_text(arguments, "method");
 	unsigned index = 0;
+	int r;
 
 	while (strcmp(method_values[index], method) != 0)
 		index++;
@@ -63,10 +64,10 @@ static int check_applicability(const json_t *arguments, struct error *error)
 
 		if (!json_object_get(arguments, name) || applicability[i].methods & 1u << index)
 			continue;
-		error_set(error, ERROR_PARAMETER_CONFLICT, name,
-			  "\"%s\" has no meaning with method %s", name, method);
+		r = error_set(error, ERROR_PARAMETER_CONFLICT, name,
+			      "\"%s\" has no meaning with method %s", name, method);
 		error_hint(error, "leave it out, or choose another method");
-		return -EINVAL;
+		return r;
 	}
 	return 0;
 }
@@ -76,19 +77,20 @@ static int check_ownership(const struct tool_call *call, const struct link *link
 {
 	const char *why;
 	int ownership = link_ownership(tool_call_core(call), link, &why);
+	int r;
 
 	if (ownership == LINK_OURS)
 		return 0;
-	error_set(error, ERROR_LINK_FOREIGN, "link", "%s is not ours to configure: %s", link->name,
-		  why);
+	r = error_set(error, ERROR_LINK_FOREIGN, "link", "%s is not ours to configure: %s",
+		      link->name, why);
 	if (ownership == LINK_IGNORED) {
 		error_hint(error, "the kernel configures it by itself");
-		return -EPERM;
+		return r;
 	}
 	if (json_member_true(tool_call_arguments(call), "take_over"))
 		return 0;
 	error_hint(error, "take_over=true configures it all the same");
-	return -EPERM;
+	return r;
 }
 
 /* ---- what is there already ---- */
@@ -225,6 +227,7 @@ static int check_host_part(const struct ip_prefix *prefix, const char *path, str
 	unsigned bits = ip_family_bits(prefix->address.family);
 	char text[IP_PREFIX_TEXT_MAX];
 	uint32_t host;
+	int r;
 
 	if (prefix->length + 1u >= bits)
 		return 0;
@@ -232,12 +235,12 @@ static int check_host_part(const struct ip_prefix *prefix, const char *path, str
 	if (!ip_address_equal(&network.address, &prefix->address) &&
 	    (prefix->address.family != AF_INET || (prefix->address.v4.s_addr & host) != host))
 		return 0;
-	error_set(error, ERROR_ADDRESS_INVALID, path, "%s is the %s address of its network",
-		  ip_prefix_print(prefix, text),
-		  ip_address_equal(&network.address, &prefix->address) ? "first, its own,"
-								       : "broadcast");
+	r = error_set(error, ERROR_ADDRESS_INVALID, path, "%s is the %s address of its network",
+		      ip_prefix_print(prefix, text),
+		      ip_address_equal(&network.address, &prefix->address) ? "first, its own,"
+									   : "broadcast");
 	error_hint(error, "give the interface's own address with the length of the prefix");
-	return -EINVAL;
+	return r;
 }
 
 static int put_addresses(const struct tool_call *call, struct proposal *proposal, const char *link,
@@ -266,15 +269,16 @@ static int put_addresses(const struct tool_call *call, struct proposal *proposal
 	*ret_count = json_array_size(addresses);
 	if (*ret_count > 0)
 		return 0;
-	error_set(error, ERROR_PARAMETER_MISSING, "addresses", "Method static needs addresses");
+	r = error_set(error, ERROR_PARAMETER_MISSING, "addresses", "Method static needs addresses");
 	error_hint(error, "addresses=[\"192.0.2.7/24\"], or method=dhcp");
-	return -EINVAL;
+	return r;
 }
 
 static int check_gateway(const char *parameter, const struct ip_address *gateway,
 			 const struct ip_prefix *prefixes, size_t count, struct error *error)
 {
 	char text[IP_ADDRESS_TEXT_MAX], prefix[IP_PREFIX_TEXT_MAX];
+	int r;
 
 	ip_address_print(gateway, text);
 	for (size_t i = 0; i < count; i++)
@@ -286,10 +290,10 @@ static int check_gateway(const char *parameter, const struct ip_address *gateway
 	for (size_t i = 0; i < count; i++)
 		if (ip_prefix_contains(&prefixes[i], gateway))
 			return 0;
-	error_set(error, ERROR_GATEWAY_OUTSIDE, parameter, "No prefix of the addresses has %s",
-		  text);
+	r = error_set(error, ERROR_GATEWAY_OUTSIDE, parameter, "No prefix of the addresses has %s",
+		      text);
 	error_hint(error, "the first address is in %s", ip_prefix_print(&prefixes[0], prefix));
-	return -EINVAL;
+	return r;
 }
 
 static int put_gateway(const struct tool_call *call, struct proposal *proposal, const char *link,

@@ -98,13 +98,14 @@ static int read_request(const struct tool_call *call, struct lookup_request *ret
 	const json_t *arguments = tool_call_arguments(call);
 	const char *type = json_member_text(arguments, "type");
 	uint16_t number;
-	int count;
+	int count, r;
 
 	if (dns_type_parse(type, &number) < 0) {
-		error_set(error, ERROR_PARAMETER_RANGE, "type", "\"%s\" is no record type", type);
+		r = error_set(error, ERROR_PARAMETER_RANGE, "type", "\"%s\" is no record type",
+			      type);
 		error_hint(error,
 			   "such as A, AAAA, MX, TXT, HTTPS, or TYPE65280 for one by number");
-		return error_code_errno(ERROR_PARAMETER_RANGE);
+		return r;
 	}
 	*ret = lookup_request_default(json_member_text(arguments, "domain"), number);
 	count = probe_servers(call, ret->servers, error);

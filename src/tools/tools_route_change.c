@@ -65,12 +65,13 @@ static int find_link_of_gateway(const struct tool_call *call, struct route_spec 
 	const struct observed *observed = core_observed(tool_call_core(call));
 	char text[IP_ADDRESS_TEXT_MAX];
 	const struct link *link = NULL;
+	int r;
 
 	if (!ip_address_is_set(&spec->gateway)) {
-		error_set(error, ERROR_PARAMETER_MISSING, "gateway",
-			  "A route needs a gateway or a link");
+		r = error_set(error, ERROR_PARAMETER_MISSING, "gateway",
+			      "A route needs a gateway or a link");
 		error_hint(error, "give one of them, or type=blackhole to drop the packets");
-		return -EINVAL;
+		return r;
 	}
 	while (!ip_address_is_link_local(&spec->gateway) &&
 	       (link = observed_next_link(observed, link)))
@@ -78,26 +79,28 @@ static int find_link_of_gateway(const struct tool_call *call, struct route_spec 
 			text_copy(spec->link, sizeof(spec->link), link->name);
 			return 0;
 		}
-	error_set(error, ERROR_GATEWAY_OUTSIDE, "gateway", "No interface has %s in its prefixes",
-		  ip_address_print(&spec->gateway, text));
+	r = error_set(error, ERROR_GATEWAY_OUTSIDE, "gateway",
+		      "No interface has %s in its prefixes",
+		      ip_address_print(&spec->gateway, text));
 	error_hint(error,
 		   "give the link, and onlink=true where the gateway is reached on it anyway");
-	return -EINVAL;
+	return r;
 }
 
 static int check_gateway(const struct tool_call *call, const struct route_spec *spec,
 			 struct error *error)
 {
 	char text[IP_ADDRESS_TEXT_MAX];
+	int r;
 
 	if (!ip_address_is_set(&spec->gateway) || spec->onlink ||
 	    ip_address_is_link_local(&spec->gateway) ||
 	    link_reaches(call, spec->link, &spec->gateway))
 		return 0;
-	error_set(error, ERROR_GATEWAY_OUTSIDE, "gateway", "No prefix of %s has %s", spec->link,
-		  ip_address_print(&spec->gateway, text));
+	r = error_set(error, ERROR_GATEWAY_OUTSIDE, "gateway", "No prefix of %s has %s", spec->link,
+		      ip_address_print(&spec->gateway, text));
 	error_hint(error, "net.interfaces shows its addresses; onlink=true overrides");
-	return -EINVAL;
+	return r;
 }
 
 static uint8_t route_type_value(const char *text)
@@ -180,9 +183,10 @@ static int route_not_ours(const struct tool_call *call, struct error *error)
 	char text[IP_PREFIX_TEXT_MAX];
 	const struct route *route = NULL;
 	uint32_t table = (uint32_t)json_member_integer(tool_call_arguments(call), "table", 0);
+	int r;
 
-	error_set(error, ERROR_ROUTE_UNKNOWN, "destination", "Intent has no such route to %s",
-		  ip_prefix_print(&destination, text));
+	r = error_set(error, ERROR_ROUTE_UNKNOWN, "destination", "Intent has no such route to %s",
+		      ip_prefix_print(&destination, text));
 	error_hint(error, "net.route_list shows what there is");
 	while ((route = observed_next_route(observed, route)))
 		if (route->table == table && ip_prefix_equal(&route->destination, &destination)) {
@@ -190,7 +194,7 @@ static int route_not_ours(const struct tool_call *call, struct error *error)
 				   route_protocol_maker(route->protocol));
 			break;
 		}
-	return -ESRCH;
+	return r;
 }
 
 static int propose_route_delete(struct tool_call *call, struct proposal *proposal,
@@ -198,27 +202,28 @@ static int propose_route_delete(struct tool_call *call, struct proposal *proposa
 {
 	struct core *core = tool_call_core(call);
 	const struct resource *resource = NULL, *found = NULL;
+	int r;
 
 	while ((resource = core_next_resource(core, resource))) {
 		if (resource->type != &route_type ||
 		    !route_matches(call, (const struct route_spec *)resource->spec))
 			continue;
 		if (found) {
-			error_set(error, ERROR_PARAMETER_CONFLICT, "metric",
-				  "More than one route matches: %s and %s", found->id,
-				  resource->id);
+			r = error_set(error, ERROR_PARAMETER_CONFLICT, "metric",
+				      "More than one route matches: %s and %s", found->id,
+				      resource->id);
 			error_hint(error, "give metric or link as well");
-			return -EINVAL;
+			return r;
 		}
 		found = resource;
 	}
 	if (!found)
 		return route_not_ours(call, error);
 	if (found->parent[0]) {
-		error_set(error, ERROR_PARAMETER_CONFLICT, "destination",
-			  "The route derives from %s and would come back", found->parent);
+		r = error_set(error, ERROR_PARAMETER_CONFLICT, "destination",
+			      "The route derives from %s and would come back", found->parent);
 		error_hint(error, "configure the link anew with net.configure, use_routes=false");
-		return -EINVAL;
+		return r;
 	}
 	return proposal_remove(proposal, found->id) < 0 ? out_of_memory(error) : 0;
 }

@@ -42,18 +42,17 @@ static int find_changing_tool(const struct tool_call *call, const struct tool **
 			      struct error *error)
 {
 	const char *name = json_member_text(tool_call_arguments(call), "tool");
+	int r;
 
 	*ret = dispatcher_tool(tool_call_dispatcher(call), name, error);
 	if (!*ret)
 		return -ENOENT;
 	if ((*ret)->propose)
 		return 0;
-	error_set(error, ERROR_PARAMETER_RANGE, "tool",
-		  "%s changes no intent: there is no plan to "
-		  "make",
-		  name);
+	r = error_set(error, ERROR_PARAMETER_RANGE, "tool",
+		      "%s changes no intent: there is no plan to make", name);
 	error_hint(error, "call it as it is");
-	return -EINVAL;
+	return r;
 }
 
 static int call_plan(struct tool_call *call, json_t **ret, struct error *error)

@@ -3,10 +3,10 @@
  * every message names the parameter and what would have been right, and results of our own.
  */
 #include <math.h>
-#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
 
+#include "core/spec.h"
 #include "fields.h"
 
 #define INPUT_ITEMS_MOST 256
@@ -160,17 +160,14 @@ static int check_text(const struct check *check, const struct field *field, cons
 static int check_link_name(const struct check *check, const struct field *field, const char *path,
 			   const json_t *value)
 {
-	const char *text = json_string_value(value);
-	bool valid = *text && strlen(text) < IFNAMSIZ && strcmp(text, ".") && strcmp(text, "..");
+	int r;
 
-	for (const char *c = text; valid && *c; c++)
-		valid = (unsigned char)*c > ' ' && *c != '/' && *c != ':' && *c != 0x7f;
-	if (valid)
+	if (spec_link_name_valid(json_string_value(value)))
 		return 0;
-	error_set(check->error, ERROR_NAME_INVALID, path, "\"%s\" is not the name of an interface",
-		  path);
+	r = error_set(check->error, ERROR_NAME_INVALID, path,
+		      "\"%s\" is not the name of an interface", path);
 	error_hint(check->error, "1 to 15 bytes without space, slash and colon");
-	return -EINVAL;
+	return r;
 }
 
 static int check_address(const struct check *check, const struct field *field, const char *path,
@@ -190,10 +187,11 @@ static int check_interface_address(const struct check *check, const struct field
 
 	if (r < 0 || strchr(text, '/'))
 		return r;
-	error_set(check->error, ERROR_PREFIX_INVALID, path, "\"%s\" lacks its prefix length", path);
+	r = error_set(check->error, ERROR_PREFIX_INVALID, path, "\"%s\" lacks its prefix length",
+		      path);
 	error_hint(check->error, "write %s/%u for a single address, or the length of its network",
 		   text, ip_family_bits(prefix.address.family));
-	return -EINVAL;
+	return r;
 }
 
 static int check_prefix(const struct check *check, const struct field *field, const char *path,
@@ -213,11 +211,11 @@ static int check_mac(const struct check *check, const struct field *field, const
 
 	if (r < 0 || (!(mac.bytes[0] & 1) && !hardware_address_equal(&mac, &nobody)))
 		return r;
-	error_set(check->error, ERROR_MAC_INVALID, path, "\"%s\" is no interface's own address",
-		  path);
+	r = error_set(check->error, ERROR_MAC_INVALID, path, "\"%s\" is no interface's own address",
+		      path);
 	error_hint(check->error, "the first byte must be even (odd ones are of groups), and not "
 				 "all may be zero");
-	return -EINVAL;
+	return r;
 }
 
 static int check_number(const struct check *check, const struct field *field, const char *path,
@@ -338,6 +336,7 @@ static int check_names(const struct check *check, const struct field_tables *tab
 	char full[64], names[240];
 	const char *name, *meant;
 	json_t *value;
+	int r;
 
 	json_object_foreach ((json_t *)object, name, value) {
 		const struct field *field;
@@ -348,8 +347,8 @@ static int check_names(const struct check *check, const struct field_tables *tab
 		if (field)
 			continue;
 		member_path(path, name, full, sizeof(full));
-		error_set(check->error, ERROR_PARAMETER_UNKNOWN, full,
-			  "There is no parameter \"%s\"", full);
+		r = error_set(check->error, ERROR_PARAMETER_UNKNOWN, full,
+			      "There is no parameter \"%s\"", full);
 		meant = nearest_name(name, field_name_at, tables);
 		list_names(names, sizeof(names), field_name_at, tables);
 		if (meant)
@@ -358,7 +357,7 @@ static int check_names(const struct check *check, const struct field_tables *tab
 			error_hint(check->error, "there are: %s", names);
 		else
 			error_hint(check->error, "it takes no parameters");
-		return -EINVAL;
+		return r;
 	}
 	return 0;
 }
