@@ -73,5 +73,7 @@ int main(int argc, char **argv)
 	printf(", \"fdatasync\": ");
 	series_print(sync, count, 1e3);
 	puts("}");
+	free(address);
+	free(sync);
 	return 0;
 }
