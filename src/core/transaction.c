@@ -76,8 +76,7 @@ static int mark_undone(struct core *core, const struct proposal *proposal, struc
 }
 
 static int commit(struct core *core, const struct proposal *proposal, struct plan *plan,
-		  uint64_t number, enum transaction_state state, usec_t deadline,
-		  struct error *error)
+		  const struct outcome *outcome, struct error *error)
 {
 	int r = journal_commit_begin(core->store, proposal->durable, error);
 
@@ -85,7 +84,7 @@ static int commit(struct core *core, const struct proposal *proposal, struct pla
 		struct change *change = &plan->changes[i];
 
 		if (change->after) {
-			change->after->transaction = number;
+			change->after->transaction = outcome->transaction;
 			r = journal_put_resource(core->store, change->after, error);
 		} else {
 			r = journal_delete_resource(core->store, change->id, error);
@@ -94,7 +93,8 @@ static int commit(struct core *core, const struct proposal *proposal, struct pla
 	if (r >= 0 && proposal->undoes)
 		r = mark_undone(core, proposal, error);
 	if (r >= 0)
-		r = journal_commit_end(core->store, number, state, deadline, error);
+		r = journal_commit_end(core->store, outcome->transaction, outcome->state,
+				       outcome->deadline, error);
 	if (r < 0)
 		journal_commit_abort(core->store);
 	return r;
@@ -142,24 +142,22 @@ static int keep(struct core *core, const struct proposal *proposal, int r,
 
 /* Between the journal's two entries: apply, verify, commit; or undo. */
 static int execute(struct core *core, const struct proposal *proposal, struct plan *plan,
-		   uint64_t number, enum transaction_state state, usec_t deadline,
-		   struct error *error)
+		   const struct outcome *outcome, struct error *error)
 {
 	int r = steps_apply(core, plan, error);
 	struct error ignored;
 
 	if (r >= 0) {
 		r = steps_verify(core, plan, error);
-		if (r >= 0 && number)
-			r = keep(core, proposal,
-				 commit(core, proposal, plan, number, state, deadline, error),
+		if (r >= 0 && outcome->transaction)
+			r = keep(core, proposal, commit(core, proposal, plan, outcome, error),
 				 error);
 		if (r < 0)
 			steps_undo(core, plan->steps, plan->steps_count);
 	}
 	if (r < 0) {
 		(void)observed_drain(core->observed);
-		mark_rolled_back(core, number, error);
+		mark_rolled_back(core, outcome->transaction, error);
 		/* What could not be undone differs from intent, and perhaps nothing announces it.
 		 */
 		core_schedule_convergence(core, "a change was rolled back");
@@ -167,7 +165,7 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 			     error->message);
 		return r;
 	}
-	intent_adopt(core, plan, number);
+	intent_adopt(core, plan, outcome->transaction);
 	/* Where the disk still refuses, the timer of deadlines tries again. */
 	(void)store_catch_up(core, &ignored);
 	return 0;
@@ -198,22 +196,62 @@ static int journal_plan(struct core *core, const struct proposal *proposal, cons
 }
 
 static void publish_commit(struct core *core, const struct proposal *proposal,
-			   const struct plan *plan, uint64_t number, enum transaction_state state)
+			   const struct plan *plan, const struct outcome *outcome)
 {
 	const struct provenance *who = &proposal->provenance;
 
-	core_publish(core, state == TRANSACTION_PENDING ? "tx.pending" : "tx.committed",
-		     json_pack("{s:I,s:s,s:s,s:s}", "transaction", (json_int_t)number, "tool",
-			       proposal->tool, "owner", who->owner, "reason", who->reason),
+	core_publish(core, outcome->state == TRANSACTION_PENDING ? "tx.pending" : "tx.committed",
+		     json_pack("{s:I,s:s,s:s,s:s}", "transaction", (json_int_t)outcome->transaction,
+			       "tool", proposal->tool, "owner", who->owner, "reason", who->reason),
 		     "%s by %s%s%s: %zu steps", proposal->tool, who->owner,
 		     who->reason[0] ? ", " : "", who->reason, plan->steps_count);
+}
+
+/* Nothing is to be done; but a transaction whose undoing finds nothing to do is undone, too. */
+static int leave_unchanged(struct core *core, const struct proposal *proposal,
+			   struct outcome *outcome, struct error *error)
+{
+	int r;
+
+	outcome->state = TRANSACTION_UNCHANGED;
+	if (!proposal->undoes)
+		return 0;
+	r = store_catch_up(core, error);
+	return r < 0 ? r : mark_undone(core, proposal, error);
+}
+
+static int carry_out(struct core *core, const struct proposal *proposal, struct plan *plan,
+		     struct outcome *outcome, struct error *error)
+{
+	int r;
+
+	outcome->state = TRANSACTION_COMMITTED;
+	if (proposal->confirm_within) {
+		outcome->state = TRANSACTION_PENDING;
+		outcome->deadline = usec_add(clock_realtime_usec(), proposal->confirm_within);
+	}
+	core->in_transaction = true;
+	r = keep(core, proposal, store_catch_up(core, error), error);
+	if (r >= 0)
+		r = keep(core, proposal,
+			 journal_plan(core, proposal, plan, outcome->steps, &outcome->transaction,
+				      error),
+			 error);
+	if (r >= 0)
+		r = execute(core, proposal, plan, outcome, error);
+	core->in_transaction = false;
+	if (r < 0)
+		return r;
+	publish_commit(core, proposal, plan, outcome);
+	r = deadlines_arm(core);
+	return r < 0 ? error_set(error, ERROR_INTERNAL, NULL, "the deadline could not be set: %s",
+				 strerror(-r))
+		     : 0;
 }
 
 int transaction_run(struct core *core, const struct proposal *proposal, bool dry_run,
 		    struct outcome *ret, struct error *error)
 {
-	enum transaction_state state =
-		proposal->confirm_within ? TRANSACTION_PENDING : TRANSACTION_COMMITTED;
 	struct outcome outcome = {0};
 	struct error ignored;
 	struct plan plan;
@@ -233,39 +271,12 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 		r = error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
 	if (r >= 0 && !proposal->unguarded)
 		r = guard_check(core, &plan, proposal->administrator, error);
-
-	if (r >= 0 && dry_run) {
+	if (r >= 0 && dry_run)
 		outcome.state = TRANSACTION_PLANNED;
-	} else if (r >= 0 && plan.changes_count == 0) {
-		outcome.state = TRANSACTION_UNCHANGED;
-		if (proposal->undoes)
-			r = store_catch_up(core, error);
-		if (r >= 0 && proposal->undoes)
-			r = mark_undone(core, proposal, error);
-	} else if (r >= 0) {
-		outcome.state = state;
-		if (proposal->confirm_within)
-			outcome.deadline =
-				usec_add(clock_realtime_usec(), proposal->confirm_within);
-		core->in_transaction = true;
-		r = keep(core, proposal, store_catch_up(core, error), error);
-		if (r >= 0)
-			r = keep(core, proposal,
-				 journal_plan(core, proposal, &plan, outcome.steps,
-					      &outcome.transaction, error),
-				 error);
-		if (r >= 0)
-			r = execute(core, proposal, &plan, outcome.transaction, state,
-				    outcome.deadline, error);
-		core->in_transaction = false;
-		if (r >= 0) {
-			publish_commit(core, proposal, &plan, outcome.transaction, state);
-			r = deadlines_arm(core);
-			if (r < 0)
-				r = error_set(error, ERROR_INTERNAL, NULL,
-					      "the deadline could not be set: %s", strerror(-r));
-		}
-	}
+	else if (r >= 0 && plan.changes_count == 0)
+		r = leave_unchanged(core, proposal, &outcome, error);
+	else if (r >= 0)
+		r = carry_out(core, proposal, &plan, &outcome, error);
 	plan_clear(&plan);
 	if (r < 0 || !ret)
 		outcome_clear(&outcome);
