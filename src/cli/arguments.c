@@ -17,11 +17,11 @@ bool arguments_has_type(const json_t *property, const char *type)
 
 	if (json_is_string(types))
 		return strcmp(json_string_value(types), type) == 0;
-	json_array_foreach (types, i, each)
+	json_array_foreach(types, i, each)
 		if (json_is_string(each) && strcmp(json_string_value(each), type) == 0)
 			return true;
 	for (size_t c = 0; c < ARRAY_SIZE(combinations); c++)
-		json_array_foreach (json_object_get(property, combinations[c]), i, each)
+		json_array_foreach(json_object_get(property, combinations[c]), i, each)
 			if (arguments_has_type(each, type))
 				return true;
 	return false;
@@ -77,7 +77,7 @@ static int unknown_parameter(const json_t *schema, const char *name, struct erro
 	json_t *member;
 	int r = error_set(error, ERROR_PARAMETER_UNKNOWN, name, "there is no parameter %s", name);
 
-	json_object_foreach (json_object_get(schema, "properties"), key, member) {
+	json_object_foreach(json_object_get(schema, "properties"), key, member) {
 		unsigned distance = text_distance(name, key);
 
 		if (distance < best) {
@@ -152,11 +152,11 @@ static const struct {
 	json_t *(*read)(const char *text);
 	const char *wanted;
 } simple_types[] = {
-	{"null",	 null_value,    "null"	   },
+	{"null", null_value, "null"},
 	{"integer", integer_value, "a whole number"},
-	{"number",  number_value,	 "a number"	   },
-	{"boolean", boolean_value, "true or false" },
-	{"string",  json_string,	"text in UTF-8" },
+	{"number", number_value, "a number"},
+	{"boolean", boolean_value, "true or false"},
+	{"string", json_string, "text in UTF-8"},
 };
 
 static int json_value(const char *name, const char *text, json_t **ret, struct error *error)
@@ -457,7 +457,7 @@ static int check_required(const json_t *schema, const json_t *arguments, struct 
 	size_t i;
 	int r;
 
-	json_array_foreach (json_object_get(schema, "required"), i, name) {
+	json_array_foreach(json_object_get(schema, "required"), i, name) {
 		const char *text = json_string_value(name);
 
 		if (!text || json_object_get(arguments, text))

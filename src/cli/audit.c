@@ -34,9 +34,9 @@ static void print_remarks(const struct output *out, const struct audit_report *r
 		const char *text;
 	} remarks[] = {
 		{report->unanchored, "lines beyond the anchor: written just before a kill"},
-		{report->torn,       "last line incomplete: a kill while it was written"  },
-		{report->lost,       "lines lost in a power cut"			  },
-		{report->set_aside,  "older records set aside as broken"		       },
+		{report->torn, "last line incomplete: a kill while it was written"},
+		{report->lost, "lines lost in a power cut"},
+		{report->set_aside, "older records set aside as broken"},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(remarks); i++) {

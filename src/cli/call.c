@@ -160,9 +160,9 @@ int command_tools(struct cli *cli, int count, char **words)
 		return unknown_tool(cli, tools, words[0]);
 	if (cli->json)
 		return cli_print_json(cli, below);
-	json_array_foreach (below, i, tool)
+	json_array_foreach(below, i, tool)
 		width = MAX(width, text_width(tool_name(tool)));
-	json_array_foreach (below, i, tool) {
+	json_array_foreach(below, i, tool) {
 		output_cell(&cli->out, STYLE_ACCENT, tool_name(tool), width, false);
 		output_spaces(&cli->out, 2);
 		output_wrapped(&cli->out, STYLE_PLAIN,

@@ -22,7 +22,7 @@ const json_t *catalog_find(const json_t *tools, const char *name)
 	json_t *tool;
 	size_t i;
 
-	json_array_foreach (tools, i, tool)
+	json_array_foreach(tools, i, tool)
 		if (strcmp(tool_name(tool), name) == 0)
 			return tool;
 	return NULL;
@@ -70,7 +70,7 @@ const json_t *catalog_match(const json_t *tools, int count, char *const *words, 
 	for (int used = 1; used <= count && words[used - 1][0] != '-'; used++) {
 		if (!join(used, words, wanted))
 			break;
-		json_array_foreach (tools, i, tool) {
+		json_array_foreach(tools, i, tool) {
 			normal_name(tool, name);
 			if (strcmp(name, wanted) == 0) {
 				found = tool;
@@ -90,7 +90,7 @@ json_t *catalog_below(const json_t *tools, int count, char *const *words)
 	if (!join(count, words, wanted))
 		return below;
 	length = strlen(wanted);
-	json_array_foreach (tools, i, tool) {
+	json_array_foreach(tools, i, tool) {
 		normal_name(tool, name);
 		if (strncmp(name, wanted, length) == 0 && (length == 0 || name[length] == '.') &&
 		    json_array_append(below, tool) < 0)
@@ -109,7 +109,7 @@ const char *catalog_nearest(const json_t *tools, const char *name)
 
 	snprintf(wanted, sizeof(wanted), "%s", name);
 	normalise(wanted);
-	json_array_foreach (tools, i, tool) {
+	json_array_foreach(tools, i, tool) {
 		unsigned distance;
 
 		normal_name(tool, candidate);

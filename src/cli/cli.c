@@ -7,14 +7,14 @@ static const struct {
 	enum error_code code;
 	int status;
 } exit_statuses[] = {
-	{ERROR_TOOL_UNKNOWN,	     EXIT_USAGE      },
-	{ERROR_PARAMETER_UNKNOWN,  EXIT_USAGE	    },
-	{ERROR_PARAMETER_MISSING,  EXIT_USAGE	    },
-	{ERROR_PARAMETER_TYPE,     EXIT_USAGE	 },
-	{ERROR_PARAMETER_CONFLICT, EXIT_USAGE	     },
-	{ERROR_PARAMETER_RANGE,	EXIT_USAGE	  },
+	{ERROR_TOOL_UNKNOWN, EXIT_USAGE},
+	{ERROR_PARAMETER_UNKNOWN, EXIT_USAGE},
+	{ERROR_PARAMETER_MISSING, EXIT_USAGE},
+	{ERROR_PARAMETER_TYPE, EXIT_USAGE},
+	{ERROR_PARAMETER_CONFLICT, EXIT_USAGE},
+	{ERROR_PARAMETER_RANGE, EXIT_USAGE},
 	{ERROR_DAEMON_UNREACHABLE, EXIT_UNREACHABLE},
-	{ERROR_TIMEOUT,		EXIT_UNREACHABLE},
+	{ERROR_TIMEOUT, EXIT_UNREACHABLE},
 };
 
 static void say(const struct output *output, const char *label, const char *text)
@@ -55,11 +55,9 @@ int cli_fail(const struct cli *cli, const struct error *error)
 			  "not text");
 	const struct {
 		const char *key, *text;
-	} members[] = {
-		{"message",   error->message  },
-		{"parameter", error->parameter},
-		{"hint",	 error->hint	    }
-	     };
+	} members[] = {{"message", error->message},
+		       {"parameter", error->parameter},
+		       {"hint", error->hint}};
 
 	for (size_t i = 0; i < ARRAY_SIZE(members); i++)
 		if (members[i].text[0])

@@ -53,11 +53,7 @@ static const char fish_script[] = "function __aiosnet_complete\n"
 
 static const struct {
 	const char *shell, *script;
-} scripts[] = {
-	{"bash", bash_script},
-	       {"zsh",  zsh_script },
-	    {"fish", fish_script}
-};
+} scripts[] = {{"bash", bash_script}, {"zsh", zsh_script}, {"fish", fish_script}};
 
 int command_completion(struct cli *cli, int count, char **words)
 {
@@ -102,7 +98,7 @@ static void offer_values(const struct completion *completion, const json_t *prop
 
 	if (!values)
 		values = json_object_get(json_object_get(property, "items"), "enum");
-	json_array_foreach (values, i, value) {
+	json_array_foreach(values, i, value) {
 		if (!json_is_string(value))
 			continue;
 		snprintf(candidate, sizeof(candidate), "%s%s", prefix, json_string_value(value));
@@ -121,7 +117,7 @@ static void offer_pairs(const struct completion *completion, const json_t *schem
 	json_t *property;
 	char prefix[160];
 
-	json_object_foreach (json_object_get(schema, "properties"), name, property) {
+	json_object_foreach(json_object_get(schema, "properties"), name, property) {
 		snprintf(prefix, sizeof(prefix), "%s=", name);
 		if (equals)
 			offer_values(completion, property, prefix);
@@ -145,7 +141,7 @@ static void offer_options(const struct completion *completion, const json_t *sch
 	json_t *property;
 	char option[160];
 
-	json_object_foreach (json_object_get(schema, "properties"), name, property) {
+	json_object_foreach(json_object_get(schema, "properties"), name, property) {
 		option_of(name, option, sizeof(option));
 		offer(completion, option, json_member_text(property, "description"));
 	}
@@ -160,7 +156,7 @@ static const json_t *option_wanting_value(const json_t *schema, const char *word
 	json_t *property;
 	char option[160];
 
-	json_object_foreach (json_object_get(schema, "properties"), name, property) {
+	json_object_foreach(json_object_get(schema, "properties"), name, property) {
 		option_of(name, option, sizeof(option));
 		if (strcmp(option, word) == 0)
 			return arguments_is_flag(property) ? NULL : property;
@@ -208,7 +204,7 @@ static void offer_words(const struct completion *completion, int count, char **w
 
 	for (int w = 0; w < count; w++)
 		skip += strlen(words[w]) + 1;
-	json_array_foreach (below, i, tool) {
+	json_array_foreach(below, i, tool) {
 		const char *rest = tool_name(tool) + skip;
 		size_t length = strcspn(rest, ".");
 		char word[160];
@@ -226,7 +222,7 @@ static void offer_tools(const struct completion *completion)
 	json_t *tool;
 	size_t i;
 
-	json_array_foreach (completion->tools, i, tool)
+	json_array_foreach(completion->tools, i, tool)
 		offer(completion, tool_name(tool), json_member_text(tool, "title"));
 }
 

@@ -37,13 +37,13 @@ static int help_program(const struct cli *cli)
 	} options[] =
 		{
 			{"-s, --socket PATH",
-			 "The daemon's socket; else AIOSNET_SOCKET, else " DEFAULT_SOCKET		 },
-			{"-j, --json",	       "JSON on stdout; errors as JSON on stderr"		 },
-			{"--no-color",	       "No colours; NO_COLOR in the environment does the same"},
-			{"--timeout SECONDS", "How long the daemon may take for an answer (120)"	},
-			{"-h, --help",	       "This text, or that of a command or tool"		},
-			{"--version",	      "The version of this program"			   },
-	},
+			 "The daemon's socket; else AIOSNET_SOCKET, else " DEFAULT_SOCKET},
+			{"-j, --json", "JSON on stdout; errors as JSON on stderr"},
+			{"--no-color", "No colours; NO_COLOR in the environment does the same"},
+			{"--timeout SECONDS", "How long the daemon may take for an answer (120)"},
+			{"-h, --help", "This text, or that of a command or tool"},
+			{"--version", "The version of this program"},
+		},
 	  statuses[] = {
 		  {"0", "Done"},
 		  {"1", "The tool failed, or the daemon refused"},
@@ -89,7 +89,7 @@ static void describe_type(FILE *stream, const json_t *property)
 		describe_type(stream, json_object_get(property, "items"));
 		return;
 	}
-	json_array_foreach (values, i, value) {
+	json_array_foreach(values, i, value) {
 		_cleanup_(cleanup_free) char *text = render_line(value, NULL);
 
 		fprintf(stream, "%s%s", i ? " | " : "", text ?: "");
@@ -125,7 +125,7 @@ static bool is_required(const json_t *schema, const char *name)
 	const json_t *each;
 	size_t i;
 
-	json_array_foreach (json_object_get(schema, "required"), i, each)
+	json_array_foreach(json_object_get(schema, "required"), i, each)
 		if (strcmp(json_string_value(each) ?: "", name) == 0)
 			return true;
 	return false;
@@ -163,7 +163,7 @@ static void print_usage(const struct output *out, const json_t *tool)
 		if (words[i] == '.')
 			words[i] = ' ';
 	output_printf(out, STYLE_PLAIN, "aiosnet %s", words);
-	json_array_foreach (json_object_get(schema, "required"), i, name)
+	json_array_foreach(json_object_get(schema, "required"), i, name)
 		output_printf(out, STYLE_PLAIN, " <%s>", json_string_value(name) ?: "");
 	if (json_object_size(json_object_get(schema, "properties")) >
 	    json_array_size(json_object_get(schema, "required")))
@@ -176,10 +176,10 @@ static void print_hints(const struct output *out, const json_t *tool)
 	static const struct {
 		const char *key, *text;
 	} hints[] = {
-		{"readOnlyHint",	 "It only reads."			 },
-		{"destructiveHint", "It may take away what was there."      },
-		{"idempotentHint",  "Called again, it changes nothing more."},
-		{"openWorldHint",	  "It speaks with other hosts."	       },
+		{"readOnlyHint", "It only reads."},
+		{"destructiveHint", "It may take away what was there."},
+		{"idempotentHint", "Called again, it changes nothing more."},
+		{"openWorldHint", "It speaks with other hosts."},
 	};
 	const json_t *annotations = json_object_get(tool, "annotations");
 	const char *separator = "";
@@ -211,7 +211,7 @@ static int help_tool(const struct cli *cli, const json_t *tool)
 	print_hints(out, tool);
 	if (json_object_size(properties) > 0)
 		print_heading(out, "Parameters");
-	json_object_foreach (properties, name, property)
+	json_object_foreach(properties, name, property)
 		print_property(out, schema, name, property);
 	return cli_finish(cli);
 }

@@ -106,13 +106,13 @@ static bool parse_timeout(const char *text, usec_t *ret)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {
-		{"socket",	   required_argument, NULL, 's'},
-		{"json",	 no_argument, NULL, 'j'},
-		{"no-color",	     no_argument, NULL, 'n'},
-		{"timeout",required_argument, NULL, 't'},
-		{"help",	 no_argument, NULL, 'h'},
-		{"version",   no_argument, NULL, 'V'},
-		{0	  },
+		{"socket", required_argument, NULL, 's'},
+		{"json", no_argument, NULL, 'j'},
+		{"no-color", no_argument, NULL, 'n'},
+		{"timeout", required_argument, NULL, 't'},
+		{"help", no_argument, NULL, 'h'},
+		{"version", no_argument, NULL, 'V'},
+		{0},
 	};
 	const char *socket = getenv("AIOSNET_SOCKET");
 	struct cli cli = {.socket = socket && socket[0] ? socket : DEFAULT_SOCKET,

@@ -13,21 +13,11 @@ static const struct {
 	const char *word;
 	enum style style;
 } word_styles[] = {
-	{"online",	   STYLE_GOOD},
-	   {"yes",	   STYLE_GOOD},
-	       {"up",	      STYLE_GOOD},
-	{"committed",   STYLE_GOOD},
-	   {"partial",     STYLE_WARN},
-	       {"pending",	   STYLE_WARN},
-	{"unknown",	    STYLE_DIM },
-	   {"offline",     STYLE_BAD },
-	       {"no",	      STYLE_BAD },
-	{"no carrier",  STYLE_BAD },
-	   {"rolled_back", STYLE_BAD },
-	       {"down",	STYLE_DIM },
-	{"undone",	   STYLE_DIM },
-	   {"foreign",     STYLE_DIM },
-	       {"ignored",	   STYLE_DIM },
+	{"online", STYLE_GOOD},	   {"yes", STYLE_GOOD},	       {"up", STYLE_GOOD},
+	{"committed", STYLE_GOOD}, {"partial", STYLE_WARN},    {"pending", STYLE_WARN},
+	{"unknown", STYLE_DIM},	   {"offline", STYLE_BAD},     {"no", STYLE_BAD},
+	{"no carrier", STYLE_BAD}, {"rolled_back", STYLE_BAD}, {"down", STYLE_DIM},
+	{"undone", STYLE_DIM},	   {"foreign", STYLE_DIM},     {"ignored", STYLE_DIM},
 };
 
 static enum style style_of(const char *word)
@@ -50,7 +40,7 @@ static char *join_texts(const json_t *list)
 
 	if (!stream)
 		return NULL;
-	json_array_foreach (list, i, each)
+	json_array_foreach(list, i, each)
 		fprintf(stream, "%s%s", i ? ", " : "", json_string_value(each) ?: "-");
 	if (fclose(stream) != 0) {
 		free(text);
@@ -145,7 +135,7 @@ static const json_t *uplink_in_use(const json_t *status)
 	const json_t *uplinks = json_object_get(status, "uplinks"), *uplink;
 	size_t i;
 
-	json_array_foreach (uplinks, i, uplink)
+	json_array_foreach(uplinks, i, uplink)
 		if (json_member_true(uplink, "in_use"))
 			return uplink;
 	return NULL;
@@ -197,7 +187,7 @@ static const char *link_part(const json_t *status, const char *name)
 	const char *part = "";
 	size_t i;
 
-	json_array_foreach (json_object_get(status, "uplinks"), i, uplink) {
+	json_array_foreach(json_object_get(status, "uplinks"), i, uplink) {
 		if (strcmp(json_member_text(uplink, "link") ?: "", name) != 0)
 			continue;
 		if (json_member_true(uplink, "in_use"))
@@ -370,7 +360,7 @@ static void print_troubles(const struct output *output, const json_t *status)
 	output_newline(output);
 	output_text(output, STYLE_BOLD, "TROUBLES");
 	output_newline(output);
-	json_array_foreach (troubles, i, trouble) {
+	json_array_foreach(troubles, i, trouble) {
 		json_int_t attempts = json_member_integer(trouble, "attempts", 0);
 		char text[500];
 

@@ -171,7 +171,7 @@ static int watch_events(struct watch *watch)
 	if (missed > 0)
 		fprintf(watch->cli->messages.stream,
 			"aiosnet: %" JSON_INTEGER_FORMAT " events were no longer kept\n", missed);
-	json_array_foreach (json_object_get(result, "events"), i, event) {
+	json_array_foreach(json_object_get(result, "events"), i, event) {
 		r = print_event(watch->cli, event);
 		if (r != 0)
 			return r;
@@ -241,9 +241,9 @@ static int watch_run(struct watch *watch)
 {
 	struct pollfd descriptors[] = {
 		{.fd = client_descriptor(watch->client), .events = POLLIN},
-		{.fd = watch->signals,		       .events = POLLIN},
- /* Who reads our lines may go away while there is nothing to write. */
-		{.fd = fileno(watch->cli->out.stream),   .events = 0	  },
+		{.fd = watch->signals, .events = POLLIN},
+		/* Who reads our lines may go away while there is nothing to write. */
+		{.fd = fileno(watch->cli->out.stream), .events = 0},
 	};
 	struct error error;
 	int r;

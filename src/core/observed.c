@@ -1,9 +1,9 @@
 /*
- * What the kernel leaves out, we add. When a link goes down or away, or loses its last IPv4 address,
- * the kernel flushes its IPv4 routes without a word (fib_frontend.c, fib_disable_ip()), and before
- * Linux 6.6 also those whose preferred source was removed; the end of a veth pair that stays does
- * not tell where the other end went. Where the effect of an event cannot be known from it, the kind
- * is dumped again:
+ * What the kernel leaves out, we add. When a link goes down or away, or loses its last IPv4
+ * address, the kernel flushes its IPv4 routes without a word (fib_frontend.c, fib_disable_ip()),
+ * and before Linux 6.6 also those whose preferred source was removed; the end of a veth pair that
+ * stays does not tell where the other end went. Where the effect of an event cannot be known from
+ * it, the kind is dumped again:
  *
  *  - a route replaces one of several that hold the place;
  *  - an IPv6 route becomes one nexthop of a multipath route, or ceases to be one: of a multipath

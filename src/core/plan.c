@@ -397,7 +397,7 @@ int steps_from_json(struct core *core, const json_t *array, struct step **ret, s
 
 	if (!steps)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot read a plan");
-	json_array_foreach (array, i, entry) {
+	json_array_foreach(array, i, entry) {
 		struct step *step = &steps[i];
 
 		step->type = core_type(core, json_member_text(entry, "type") ?: "");

@@ -285,14 +285,10 @@ static json_t *direction_to_json(const struct direction *d, uint32_t speed)
 		const char *key;
 		uint64_t value;
 	} counters[] = {
-		{"bytes",		  d->total_bytes	},
-		 {"packets",	     d->total_packets  },
-		{"errors",		   d->total_errors	  },
-		 {"dropped",	     d->total_dropped  },
-		{"bytes_in_window",   d->bytes	    },
-		 {"packets_in_window", d->packets_counted},
-		{"errors_in_window",  d->errors	      },
-		 {"dropped_in_window", d->dropped	 },
+		{"bytes", d->total_bytes},	 {"packets", d->total_packets},
+		{"errors", d->total_errors},	 {"dropped", d->total_dropped},
+		{"bytes_in_window", d->bytes},	 {"packets_in_window", d->packets_counted},
+		{"errors_in_window", d->errors}, {"dropped_in_window", d->dropped},
 	};
 	_cleanup_json_ json_t *object = json_object();
 	int r;

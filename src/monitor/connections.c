@@ -14,9 +14,9 @@ static const struct {
 	enum connection_protocol protocol;
 	uint8_t ip_protocol, family;
 } tables[] = {
-	{CONNECTION_TCP, IPPROTO_TCP, AF_INET },
+	{CONNECTION_TCP, IPPROTO_TCP, AF_INET},
 	{CONNECTION_TCP, IPPROTO_TCP, AF_INET6},
-	{CONNECTION_UDP, IPPROTO_UDP, AF_INET },
+	{CONNECTION_UDP, IPPROTO_UDP, AF_INET},
 	{CONNECTION_UDP, IPPROTO_UDP, AF_INET6},
 };
 

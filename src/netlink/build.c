@@ -202,8 +202,8 @@ struct nlmsghdr *netlink_build_dump(void *buffer, enum object_kind kind, int ind
 	uint8_t *header = mnl_nlmsg_put_extra_header(message, dumps[kind].header_size);
 
 	/* Without a mask the kernel does not measure the links first, and leaves out one that does
-	 * not fit into its datagram (rtnetlink.c, rtnl_calcit()). This bit asks for nothing more: it
-	 * concerns bridges' own dumps. So entries say what announcements say. */
+	 * not fit into its datagram (rtnetlink.c, rtnl_calcit()). This bit asks for nothing more:
+	 * it concerns bridges' own dumps. So entries say what announcements say. */
 	if (kind == OBJECT_LINK)
 		mnl_attr_put_u32(message, IFLA_EXT_MASK, RTEXT_FILTER_MRP);
 	if (index && dumps[kind].index_offset)

@@ -116,15 +116,15 @@ static const struct {
 	const char *name;
 	parameter_reader_t read;
 } parameters[] = {
-	{"mandatory",	      parameter_keys	    },
-	{"alpn",		 parameter_protocols},
-	{"no-default-alpn", parameter_nothing  },
-	{"port",		 parameter_port     },
-	{"ipv4hint",	     parameter_v4	 },
-	{"ech",		parameter_hex	     },
-	{"ipv6hint",	     parameter_v6	 },
-	{"dohpath",	    parameter_text	  },
-	{"ohttp",		  parameter_nothing  },
+	{"mandatory", parameter_keys},
+	{"alpn", parameter_protocols},
+	{"no-default-alpn", parameter_nothing},
+	{"port", parameter_port},
+	{"ipv4hint", parameter_v4},
+	{"ech", parameter_hex},
+	{"ipv6hint", parameter_v6},
+	{"dohpath", parameter_text},
+	{"ohttp", parameter_nothing},
 };
 
 static const char *key_text(uint16_t key, char buffer[16])

@@ -188,9 +188,9 @@ static const struct {
 	enum error_code code;
 	const char *what;
 } failures[] = {
-	{ARES_ETIMEOUT,	ERROR_TIMEOUT,    "does not answer"				},
+	{ARES_ETIMEOUT, ERROR_TIMEOUT, "does not answer"},
 	{ARES_ECONNREFUSED, ERROR_DNS_FAILED, "cannot be reached, or nothing listens there"},
-	{ARES_EBADRESP,	ERROR_DNS_FAILED, "sent a malformed answer"			   },
+	{ARES_EBADRESP, ERROR_DNS_FAILED, "sent a malformed answer"},
 };
 
 static void question_failed(struct question *question, int status)

@@ -5,12 +5,8 @@ static const struct {
 	uint16_t flag;
 	const char *name;
 } flag_names[] = {
-	{DNS_FLAG_AA, "aa"},
-	     {DNS_FLAG_TC, "tc"},
-	  {DNS_FLAG_RD, "rd"},
-	{DNS_FLAG_RA, "ra"},
-	     {DNS_FLAG_AD, "ad"},
-	  {DNS_FLAG_CD, "cd"},
+	{DNS_FLAG_AA, "aa"}, {DNS_FLAG_TC, "tc"}, {DNS_FLAG_RD, "rd"},
+	{DNS_FLAG_RA, "ra"}, {DNS_FLAG_AD, "ad"}, {DNS_FLAG_CD, "cd"},
 };
 
 static json_t *flags_to_json(uint16_t flags)

@@ -65,11 +65,11 @@ static int request_check(const struct ping_request *request, struct error *error
 		const char *parameter;
 		uint64_t value, least, most;
 	} ranges[] = {
-		{"count",	  request->count,	  1,				     PING_COUNT_MAX   },
-		{"size",	 request->size,	0,				   PING_SIZE_MAX	},
-		{"interval", request->interval, PING_INTERVAL_MIN,		   PING_INTERVAL_MAX},
-		{"timeout",  request->timeout,  PING_TIMEOUT_MIN,		PING_TIMEOUT_MAX },
-		{"port",	 request->port,	request->method == PING_CONNECT, UINT16_MAX	   },
+		{"count", request->count, 1, PING_COUNT_MAX},
+		{"size", request->size, 0, PING_SIZE_MAX},
+		{"interval", request->interval, PING_INTERVAL_MIN, PING_INTERVAL_MAX},
+		{"timeout", request->timeout, PING_TIMEOUT_MIN, PING_TIMEOUT_MAX},
+		{"port", request->port, request->method == PING_CONNECT, UINT16_MAX},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(ranges); i++) {

@@ -64,9 +64,9 @@ static int set_common(int fd, const struct ping_request *request, struct error *
 	int level = v4 ? IPPROTO_IP : IPPROTO_IPV6;
 	int discover = request->dont_fragment ? IP_PMTUDISC_DO : IP_PMTUDISC_DONT;
 	const struct socket_option options[] = {
-		{level, v4 ? IP_RECVERR : IPV6_RECVERR,		1		 },
-		{level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, discover	  },
-		{level, v4 ? IP_TTL : IPV6_UNICAST_HOPS,		 request->ttl},
+		{level, v4 ? IP_RECVERR : IPV6_RECVERR, 1},
+		{level, v4 ? IP_MTU_DISCOVER : IPV6_MTU_DISCOVER, discover},
+		{level, v4 ? IP_TTL : IPV6_UNICAST_HOPS, request->ttl},
 	};
 	int r;
 
@@ -154,7 +154,7 @@ int ping_socket_open_echo(const struct ping_request *request, struct error *erro
 {
 	int family = request->target.family;
 	const struct socket_option options[] = {
-		{SOL_SOCKET,   SO_TIMESTAMPNS,    1},
+		{SOL_SOCKET, SO_TIMESTAMPNS, 1},
 		{IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1},
 	};
 	_cleanup_(cleanup_close) int fd = -1;

@@ -4,7 +4,6 @@
  */
 #pragma once
 
-
 #include "ping.h"
 
 /* A raw socket for echoes, connected. The descriptor, or a negative errno with `error` filled. */

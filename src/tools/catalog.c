@@ -4,8 +4,8 @@
 #include <string.h>
 
 #include "common.h"
-#include "text_buffer.h"
 #include "probe.h"
+#include "text_buffer.h"
 
 #define TOOLS_PER_PAGE 50
 #define CURSOR_MAX     32

@@ -8,16 +8,16 @@
 #define SECONDS_MOST 31536000.0 /* a year */
 
 const struct field change_parameters[] = {
-	{"reason",							    FIELD_TEXT,    .most = PROVENANCE_TEXT_MAX - 1,
-	 .help = "Why; kept with everything that the change makes, and shown by net.explain"					    },
-	{"goal",							      FIELD_TEXT,    .most = PROVENANCE_TEXT_MAX - 1,
-	 .help = "Id of the goal that the change serves"										},
-	{"expires_in",							FIELD_INTEGER, .unit = "s",			   .least = 1, .most = SECONDS_MOST,
+	{"reason", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1,
+	 .help = "Why; kept with everything that the change makes, and shown by net.explain"},
+	{"goal", FIELD_TEXT, .most = PROVENANCE_TEXT_MAX - 1,
+	 .help = "Id of the goal that the change serves"},
+	{"expires_in", FIELD_INTEGER, .unit = "s", .least = 1, .most = SECONDS_MOST,
 	 .help = "What the change makes is taken away again after this time"},
-	{"confirm_within", FIELD_INTEGER,		  .unit = "s",			       .least = 1,			   .most = 3600,
+	{"confirm_within", FIELD_INTEGER, .unit = "s", .least = 1, .most = 3600,
 	 .help = "Rolled back after this time unless tx.confirm was called"},
-	{"dry_run",							 FIELD_BOOLEAN,							  .fallback = "false",
-	 .help = "Check and plan only; nothing changes"							   },
+	{"dry_run", FIELD_BOOLEAN, .fallback = "false",
+	 .help = "Check and plan only; nothing changes"},
 	FIELD_END,
 };
 
@@ -25,31 +25,31 @@ static const char *const states[] = {"unchanged",   "planned", "committed", "pen
 				     "rolled_back", "undone",  NULL};
 
 static const struct field step_members[] = {
-	{"action",   FIELD_TEXT,   .required = true, .help = "create, update or remove"	   },
-	{"type",	 FIELD_TEXT,   .required = true, .help = "Type of the resource"	     },
-	{"resource", FIELD_TEXT,	 .required = true, .help = "Id of the resource"	       },
-	{"before",   FIELD_OBJECT, .nullable = true, .help = "As it was, null for not there"},
-	{"after",	  FIELD_OBJECT, .nullable = true, .help = "As it becomes, null for gone" },
+	{"action", FIELD_TEXT, .required = true, .help = "create, update or remove"},
+	{"type", FIELD_TEXT, .required = true, .help = "Type of the resource"},
+	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource"},
+	{"before", FIELD_OBJECT, .nullable = true, .help = "As it was, null for not there"},
+	{"after", FIELD_OBJECT, .nullable = true, .help = "As it becomes, null for gone"},
 	FIELD_END,
 };
 
 static const struct field waiting_members[] = {
 	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource"},
-	{"why",	FIELD_TEXT, .required = true, .help = "What hinders it"   },
+	{"why", FIELD_TEXT, .required = true, .help = "What hinders it"},
 	FIELD_END,
 };
 
 const struct field change_output[] = {
-	{"state",					    FIELD_TEXT,			      .required = true, .values = states,
+	{"state", FIELD_TEXT, .required = true, .values = states,
 	 .help = "unchanged: everything was so already; pending: rolled back at its deadline "
 		 "unless confirmed"},
-	{"transaction",			 FIELD_INTEGER,							    .nullable = true,
+	{"transaction", FIELD_INTEGER, .nullable = true,
 	 .help = "Number in history, for tx.confirm and tx.undo; null where nothing was changed"},
-	{"steps",				  FIELD_OBJECT, .list = true,		      .required = true, .members = step_members,
+	{"steps", FIELD_OBJECT, .list = true, .required = true, .members = step_members,
 	 .help = "What was or would be done, in this order"},
-	{"waiting",	    FIELD_OBJECT,				  .list = true,		.members = waiting_members,
+	{"waiting", FIELD_OBJECT, .list = true, .members = waiting_members,
 	 .help = "What is wanted but cannot be yet; done as soon as it can"},
-	{"deadline", FIELD_TIME,				    .help = "Of a pending change"					      },
+	{"deadline", FIELD_TIME, .help = "Of a pending change"},
 	FIELD_END,
 };
 

@@ -51,7 +51,7 @@ void dispatcher_free(struct dispatcher *dispatcher)
 {
 	struct user *user, *next;
 
-	HASH_ITER (hh, dispatcher->users, user, next) {
+	HASH_ITER(hh, dispatcher->users, user, next) {
 		HASH_DEL(dispatcher->users, user);
 		free(user);
 	}

@@ -244,7 +244,7 @@ static void process_batch(struct mcp *mcp, json_t *batch)
 
 	if (json_array_size(batch) == 0 || json_array_size(batch) > BATCH_MAX)
 		return refuse_message(mcp, NULL, "A batch holds 1 to 64 messages");
-	json_array_foreach (batch, i, message) {
+	json_array_foreach(batch, i, message) {
 		process_message(mcp, message);
 	}
 }
@@ -259,8 +259,7 @@ static void process_frame(struct mcp *mcp, const char *line, size_t length)
 		length--;
 	if (length == 0)
 		return;
-	message = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY,
-			     &json_error);
+	message = json_loadb(line, length, JSON_REJECT_DUPLICATES | JSON_DECODE_ANY, &json_error);
 	if (!message) {
 		error_set(&error, ERROR_REQUEST_MALFORMED, NULL, "Not JSON: %s (byte %d)",
 			  json_error.text, json_error.position);

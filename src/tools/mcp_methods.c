@@ -314,7 +314,7 @@ static void method_listen(struct mcp *mcp, const struct request *request)
 	if (!subscription)
 		return mcp_write_error(mcp, request->id, JSONRPC_INTERNAL_ERROR,
 				       "Too many subscriptions on this connection", NULL, NULL);
-	json_array_foreach (uris, i, uri) {
+	json_array_foreach(uris, i, uri) {
 		subscription->resources |= resource_bit(mcp, json_string_value(uri));
 	}
 	subscription->id = json_incref(request->id);
@@ -333,17 +333,17 @@ static const struct {
 	unsigned when;
 	void (*run)(struct mcp *mcp, const struct request *request);
 } methods[] = {
-	{"initialize",	       ALWAYS,	       method_initialize	},
-	{"ping",		     ALWAYS,		 method_ping	    },
-	{"server/discover",	    STATELESS,	       method_discover      },
-	{"tools/list",	       SESSION | STATELESS, method_tools_list    },
-	{"tools/call",	       SESSION | STATELESS, method_tools_call    },
-	{"resources/list",	   SESSION | STATELESS, method_resources_list},
+	{"initialize", ALWAYS, method_initialize},
+	{"ping", ALWAYS, method_ping},
+	{"server/discover", STATELESS, method_discover},
+	{"tools/list", SESSION | STATELESS, method_tools_list},
+	{"tools/call", SESSION | STATELESS, method_tools_call},
+	{"resources/list", SESSION | STATELESS, method_resources_list},
 	{"resources/templates/list", SESSION | STATELESS, method_templates_list},
-	{"resources/read",	   SESSION | STATELESS, method_resources_read},
-	{"resources/subscribe",	SESSION,		 method_subscribe	 },
-	{"resources/unsubscribe",	  SESSION,		   method_unsubscribe   },
-	{"subscriptions/listen",	 STATELESS,	    method_listen	 },
+	{"resources/read", SESSION | STATELESS, method_resources_read},
+	{"resources/subscribe", SESSION, method_subscribe},
+	{"resources/unsubscribe", SESSION, method_unsubscribe},
+	{"subscriptions/listen", STATELESS, method_listen},
 };
 
 static void refuse_without_version(struct mcp *mcp, const struct request *request)

@@ -38,7 +38,7 @@ static json_t *redact_object(const json_t *object, const struct field_tables *ta
 	const char *name;
 	json_t *value;
 
-	json_object_foreach ((json_t *)object, name, value) {
+	json_object_foreach((json_t *)object, name, value) {
 		const struct field *field = find_field(tables, name);
 		const struct field_tables members = {.own = field ? field->members : NULL};
 		bool secret = name_is_secret(name) || (field && field->secret);
@@ -56,7 +56,7 @@ static json_t *redact_array(const json_t *array, const struct field_tables *tabl
 	json_t *value;
 	size_t i;
 
-	json_array_foreach (array, i, value) {
+	json_array_foreach(array, i, value) {
 		if (json_array_append_new(copy, redact(value, tables)) < 0)
 			return NULL;
 	}

@@ -6,17 +6,17 @@ static const struct {
 	const char *text;
 	const char *format;
 } field_types[_FIELD_TYPE_MAX] = {
-	[FIELD_TEXT] = {"string",  "text"			},
-	[FIELD_INTEGER] = {"integer", "an integer"		  },
-	[FIELD_NUMBER] = {"number",  "a number"		      },
-	[FIELD_BOOLEAN] = {"boolean", "true or false"	     },
-	[FIELD_ADDRESS] = {"string",  "an IP address"	    },
-	[FIELD_INTERFACE_ADDRESS] = {"string",  "ADDRESS/LENGTH"	       },
-	[FIELD_PREFIX] = {"string",  "NETWORK/LENGTH"	    },
-	[FIELD_LINK] = {"string",  "the name of an interface"},
-	[FIELD_MAC] = {"string",	 "a hardware address"	     },
-	[FIELD_TIME] = {"string",  "a time",		    "date-time"},
-	[FIELD_OBJECT] = {"object",	    "an object"			       },
+	[FIELD_TEXT] = {"string", "text"},
+	[FIELD_INTEGER] = {"integer", "an integer"},
+	[FIELD_NUMBER] = {"number", "a number"},
+	[FIELD_BOOLEAN] = {"boolean", "true or false"},
+	[FIELD_ADDRESS] = {"string", "an IP address"},
+	[FIELD_INTERFACE_ADDRESS] = {"string", "ADDRESS/LENGTH"},
+	[FIELD_PREFIX] = {"string", "NETWORK/LENGTH"},
+	[FIELD_LINK] = {"string", "the name of an interface"},
+	[FIELD_MAC] = {"string", "a hardware address"},
+	[FIELD_TIME] = {"string", "a time", "date-time"},
+	[FIELD_OBJECT] = {"object", "an object"},
 };
 
 const char *field_type_text(enum field_type type)
@@ -160,10 +160,10 @@ static json_t *field_schema(const struct field *field)
 
 /* What stands in place of a result when a tool fails. */
 static const struct field error_members[] = {
-	{"code",			       FIELD_TEXT, .required = true, .help = "Stable code of the error"},
-	{"message",				    FIELD_TEXT,				      .required = true,	  .help = "What was wrong"},
-	{"parameter",	      FIELD_TEXT,			  .help = "The parameter it is about"		     },
-	{"hint", FIELD_TEXT,.help = "What to do about it"},
+	{"code", FIELD_TEXT, .required = true, .help = "Stable code of the error"},
+	{"message", FIELD_TEXT, .required = true, .help = "What was wrong"},
+	{"parameter", FIELD_TEXT, .help = "The parameter it is about"},
+	{"hint", FIELD_TEXT, .help = "What to do about it"},
 	FIELD_END,
 };
 

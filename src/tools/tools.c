@@ -10,10 +10,10 @@
 enum { RESOURCE_EVENTS, RESOURCE_STATUS, RESOURCE_INTERFACES };
 
 static const struct mcp_resource resources[] = {
-	[RESOURCE_EVENTS] = {"aiosnet://events",	 "events",	   "Events",
+	[RESOURCE_EVENTS] = {"aiosnet://events", "events", "Events",
 			     "The newest events, as events.list gives them"},
-	[RESOURCE_STATUS] = {"aiosnet://status",	 "status",	   "Status",
-			     "The network's state, as net.status gives it" },
+	[RESOURCE_STATUS] = {"aiosnet://status", "status", "Status",
+			     "The network's state, as net.status gives it"},
 	[RESOURCE_INTERFACES] = {"aiosnet://interfaces", "interfaces", "Interfaces",
 				 "The interfaces, as net.interfaces gives them"},
 };

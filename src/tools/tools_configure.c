@@ -10,27 +10,27 @@
 static const char *const method_values[] = {"dhcp", "static", "auto", "off", NULL};
 
 static const struct field configure_parameters[] = {
-	{"link",									       FIELD_LINK,    .required = true,.help = LINK_HELP	},
-	{"method",									     FIELD_TEXT,    .required = true,.values = method_values,
+	{"link", FIELD_LINK, .required = true, .help = LINK_HELP},
+	{"method", FIELD_TEXT, .required = true, .values = method_values,
 	 .help = "dhcp: as the network's server says; static: as given here; auto: as a link is "
 		 "treated that nobody configured; off: no address, and switched off"},
-	{"addresses",										    FIELD_INTERFACE_ADDRESS,										       .list = true,.items_most = ADDRESSES_MOST,
+	{"addresses", FIELD_INTERFACE_ADDRESS, .list = true, .items_most = ADDRESSES_MOST,
 	 .help = "static: its addresses, each with the length of its prefix, as 192.0.2.7/24"},
-	{"gateway", FIELD_ADDRESS,		   .help = "static: next hop of the default route"},
-	{"gateway6",										    FIELD_ADDRESS,
+	{"gateway", FIELD_ADDRESS, .help = "static: next hop of the default route"},
+	{"gateway6", FIELD_ADDRESS,
 	 .help = "static: next hop of the IPv6 default route, beside an IPv4 one"},
-	{"dns",										FIELD_ADDRESS, .list = true,.items_most = RESOLVER_SERVERS_MAX,
+	{"dns", FIELD_ADDRESS, .list = true, .items_most = RESOLVER_SERVERS_MAX,
 	 .help = "Name servers to use, instead of those that the network offers"},
-	{"search",										    FIELD_TEXT,											  .list = true,.items_most = RESOLVER_SEARCH_MAX,.least = 1,
+	{"search", FIELD_TEXT, .list = true, .items_most = RESOLVER_SEARCH_MAX, .least = 1,
 	 .most = RESOLVER_NAME_MAX - 1, .help = "Domains in which short names are looked up"},
-	{"metric",									  FIELD_INTEGER,								       .least = 1,.most = 4294967295.0,
+	{"metric", FIELD_INTEGER, .least = 1, .most = 4294967295.0,
 	 .help = "Of the routes, the lowest is used; without it chosen by the kind of link"},
-	{"mtu",FIELD_INTEGER,.unit = "bytes",.least = 68,.most = 65535,
+	{"mtu", FIELD_INTEGER, .unit = "bytes", .least = 68, .most = 65535,
 	 .help = "Largest packet"},
-	{"mac",										FIELD_MAC,										   .help = "Hardware address to use"},
-	{"use_routes",							     FIELD_BOOLEAN,									  .fallback = "true",
+	{"mac", FIELD_MAC, .help = "Hardware address to use"},
+	{"use_routes", FIELD_BOOLEAN, .fallback = "true",
 	 .help = "dhcp: take the routes that the server offers"},
-	{"take_over",										    FIELD_BOOLEAN,										      .fallback = "false",
+	{"take_over", FIELD_BOOLEAN, .fallback = "false",
 	 .help = "Configure it though somebody else made it"},
 	FIELD_END,
 };
@@ -41,14 +41,14 @@ static const struct {
 	const char *parameter;
 	unsigned methods; /* bits by index in method_values */
 } applicability[] = {
-	{"addresses", 1 << 1		    },
-	{"gateway",   1 << 1		  },
-	{"gateway6",  1 << 1		   },
-	{"dns",	1 << 0 | 1 << 1	       },
-	{"search",	   1 << 0 | 1 << 1	  },
-	{"metric",	   1 << 0 | 1 << 1	  },
-	{"mtu",	1 << 0 | 1 << 1 | 1 << 2},
-	{"mac",	1 << 0 | 1 << 1 | 1 << 2},
+	{"addresses", 1 << 1},
+	{"gateway", 1 << 1},
+	{"gateway6", 1 << 1},
+	{"dns", 1 << 0 | 1 << 1},
+	{"search", 1 << 0 | 1 << 1},
+	{"metric", 1 << 0 | 1 << 1},
+	{"mtu", 1 << 0 | 1 << 1 | 1 << 2},
+	{"mac", 1 << 0 | 1 << 1 | 1 << 2},
 };
 
 static int check_applicability(const json_t *arguments, struct error *error)
@@ -148,10 +148,10 @@ static int put_link(const struct tool_call *call, struct proposal *proposal, con
 	struct link_spec spec = {
 		.settings =
 			{
-				   .fields = LINK_FIELD_UP,
-				   .up = up,
-				   .mtu = (uint32_t)json_member_integer(arguments, "mtu", 0),
-				   },
+				.fields = LINK_FIELD_UP,
+				.up = up,
+				.mtu = (uint32_t)json_member_integer(arguments, "mtu", 0),
+			},
 	};
 
 	text_copy(spec.name, sizeof(spec.name), name);
@@ -182,11 +182,11 @@ static int put_resolver(const struct tool_call *call, struct proposal *proposal,
 	size_t i;
 
 	text_copy(spec.link, sizeof(spec.link), link);
-	json_array_foreach (json_object_get(arguments, "dns"), i, item) {
+	json_array_foreach(json_object_get(arguments, "dns"), i, item) {
 		if (ip_address_parse(json_string_value(item), &spec.servers[i], "dns", NULL) == 0)
 			spec.servers_count = (unsigned)i + 1;
 	}
-	json_array_foreach (json_object_get(arguments, "search"), i, item) {
+	json_array_foreach(json_object_get(arguments, "search"), i, item) {
 		text_copy(spec.search[i], sizeof(spec.search[i]), json_string_value(item));
 		spec.search_count = (unsigned)i + 1;
 	}
@@ -252,7 +252,7 @@ static int put_addresses(const struct tool_call *call, struct proposal *proposal
 	size_t i;
 	int r;
 
-	json_array_foreach (addresses, i, item) {
+	json_array_foreach(addresses, i, item) {
 		struct address_spec spec = {.valid_until = USEC_INFINITY};
 
 		snprintf(path, sizeof(path), "addresses[%zu]", i);
@@ -373,14 +373,15 @@ static const struct tool tools[] = {
 			       "servers, now "
 			       "and after a restart. What it had by another method is taken away; "
 			       "routes that "
-			       "net.route_add made stay.", .parameters = configure_parameters,
+			       "net.route_add made stay.",
+		.parameters = configure_parameters,
 		.hints = HINT_DESTRUCTIVE | HINT_IDEMPOTENT,
 		.risk = RISK_HIGH,
 		.role = ROLE_AGENT,
 		.time_limit = 5000,
 		.undoable = true,
 		.propose = propose_configure,
-	 },
+	},
 };
 
 const struct tool_set configure_tools = {tools, ARRAY_SIZE(tools)};

@@ -135,7 +135,7 @@ static struct connection_filter read_filter(const struct tool_call *call)
 	if (protocol)
 		filter.protocols =
 			1u << (strcmp(protocol, "udp") == 0 ? CONNECTION_UDP : CONNECTION_TCP);
-	json_array_foreach (json_object_get(arguments, "state"), i, state) {
+	json_array_foreach(json_object_get(arguments, "state"), i, state) {
 		int number = connection_state_parse(json_string_value(state));
 
 		if (number > 0)

@@ -5,30 +5,30 @@
 #include "common.h"
 
 static const struct field list_parameters[] = {
-	{"after",	  FIELD_INTEGER, .least = 0,	     .most = 9007199254740992.0, .fallback = "0",
-	 .help = "Only events with a higher sequence number"						    },
-	{"kind",	 FIELD_TEXT,    .least = 1,	 .most = 64,
-	 .help = "Only kinds that begin with this, such as \"link.\""				     },
-	{"limit", FIELD_INTEGER,	 .least = 1, .most = EVENT_KEPT,		 .fallback = "100",
+	{"after", FIELD_INTEGER, .least = 0, .most = 9007199254740992.0, .fallback = "0",
+	 .help = "Only events with a higher sequence number"},
+	{"kind", FIELD_TEXT, .least = 1, .most = 64,
+	 .help = "Only kinds that begin with this, such as \"link.\""},
+	{"limit", FIELD_INTEGER, .least = 1, .most = EVENT_KEPT, .fallback = "100",
 	 .help = "How many are listed at most: the oldest ones of those that match"},
 	FIELD_END,
 };
 
 static const struct field event_members[] = {
-	{"sequence",		     FIELD_INTEGER,			    .required = true,		      .help = "From 1, without gaps"},
-	{"time",			   FIELD_TIME,							  .required = true,							  .help = "When it happened"},
-	{"kind", FIELD_TEXT,				     .required = true,	       .help = "What sort, such as link.carrier_lost"},
-	{"message",	    FIELD_TEXT,.required = true,.help = "What happened"},
-	{"data",	 FIELD_OBJECT,							       .help = "The same for programs"										     },
+	{"sequence", FIELD_INTEGER, .required = true, .help = "From 1, without gaps"},
+	{"time", FIELD_TIME, .required = true, .help = "When it happened"},
+	{"kind", FIELD_TEXT, .required = true, .help = "What sort, such as link.carrier_lost"},
+	{"message", FIELD_TEXT, .required = true, .help = "What happened"},
+	{"data", FIELD_OBJECT, .help = "The same for programs"},
 	FIELD_END,
 };
 
 static const struct field list_output[] = {
-	{"events",						 FIELD_OBJECT, .list = true, .required = true, .members = event_members,
+	{"events", FIELD_OBJECT, .list = true, .required = true, .members = event_members,
 	 .help = "Oldest first"},
-	{"last",				   FIELD_INTEGER,					       .required = true,
-	 .help = "Sequence number to give as after the next time"			 },
-	{"missed", FIELD_INTEGER,		  .required = true,
+	{"last", FIELD_INTEGER, .required = true,
+	 .help = "Sequence number to give as after the next time"},
+	{"missed", FIELD_INTEGER, .required = true,
 	 .help = "How many after the asked one are no longer kept"},
 	FIELD_END,
 };
@@ -79,7 +79,8 @@ static const struct tool tools[] = {
 		.title = "List events",
 		.description =
 			"Lists what happened on this host's network, oldest first. To follow, "
-			"subscribe to the resource aiosnet://events and call this with after.", .parameters = list_parameters,
+			"subscribe to the resource aiosnet://events and call this with after.",
+		.parameters = list_parameters,
 		.output = list_output,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
 		.risk = RISK_NONE,
@@ -87,7 +88,7 @@ static const struct tool tools[] = {
 		.time_limit = 1000,
 		.call = call_events,
 		.summarise = summarise,
-	 },
+	},
 };
 
 const struct tool_set event_tools = {tools, ARRAY_SIZE(tools)};

@@ -10,36 +10,31 @@ static const struct {
 	uint16_t state;
 	const char *text;
 } neighbour_states[] = {
-	{NUD_INCOMPLETE, "incomplete"},
-	{NUD_REACHABLE,	"reachable" },
-	      {NUD_STALE,	  "stale"	 },
-	{NUD_DELAY,	    "delay"	   },
-	{NUD_PROBE,	    "probe"	   },
-	      {NUD_FAILED,	   "failed"	   },
-	{NUD_NOARP,	    "noarp"	   },
-	{NUD_PERMANENT,	"permanent" },
+	{NUD_INCOMPLETE, "incomplete"}, {NUD_REACHABLE, "reachable"}, {NUD_STALE, "stale"},
+	{NUD_DELAY, "delay"},		{NUD_PROBE, "probe"},	      {NUD_FAILED, "failed"},
+	{NUD_NOARP, "noarp"},		{NUD_PERMANENT, "permanent"},
 };
 
 static const char *const state_values[] = {"incomplete", "reachable", "stale",	   "delay", "probe",
 					   "failed",	 "noarp",     "permanent", NULL};
 
 static const struct field list_parameters[] = {
-	{"link",		  FIELD_LINK,		     .help = "Only on this interface"},
-	{	 "family",		   FIELD_TEXT,       .values = family_values,	.help = "Only of this family"},
-	{	 "address",	    FIELD_ADDRESS,   .help = "Only this address"				      },
-	{ "state", FIELD_TEXT, .values = state_values,
+	{"link", FIELD_LINK, .help = "Only on this interface"},
+	{"family", FIELD_TEXT, .values = family_values, .help = "Only of this family"},
+	{"address", FIELD_ADDRESS, .help = "Only this address"},
+	{"state", FIELD_TEXT, .values = state_values,
 	 .help = "Only in this state; without it all but noarp"},
 	LISTING_PARAMETERS("200"),
 	FIELD_END,
 };
 
 static const struct field neighbour_members[] = {
-	{"address",	    FIELD_ADDRESS,						    .required = true, .help = "IP address"},
-	{"mac",		  FIELD_MAC,									      .help = "Hardware address; absent where nobody answered"								   },
-	{"link",		  FIELD_LINK,									     .required = true,.help = LINK_HELP},
-	{"state", FIELD_TEXT,								 .required = true,
+	{"address", FIELD_ADDRESS, .required = true, .help = "IP address"},
+	{"mac", FIELD_MAC, .help = "Hardware address; absent where nobody answered"},
+	{"link", FIELD_LINK, .required = true, .help = LINK_HELP},
+	{"state", FIELD_TEXT, .required = true,
 	 .help = "reachable: answered lately; stale: did once; incomplete, failed: no answer"},
-	{"router",  FIELD_BOOLEAN, .help = "It says that it is a router (IPv6)"		      },
+	{"router", FIELD_BOOLEAN, .help = "It says that it is a router (IPv6)"},
 	FIELD_END,
 };
 
@@ -136,7 +131,8 @@ static const struct tool tools[] = {
 		.title = "List neighbors",
 		.description =
 			"Lists the hosts that the kernel knows on its links (ARP and neighbour "
-			"discovery). It asks nobody: use net.ping to learn of one.", .parameters = list_parameters,
+			"discovery). It asks nobody: use net.ping to learn of one.",
+		.parameters = list_parameters,
 		.output = list_output,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
 		.risk = RISK_NONE,
@@ -144,7 +140,7 @@ static const struct tool tools[] = {
 		.time_limit = 1000,
 		.call = call_neighbours,
 		.summarise = summarise,
-	 },
+	},
 };
 
 const struct tool_set neighbour_tools = {tools, ARRAY_SIZE(tools)};

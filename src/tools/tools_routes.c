@@ -5,33 +5,33 @@
 #include "common.h"
 
 static const struct field list_parameters[] = {
-	{"link",		 FIELD_LINK,					.help = "Only routes by this interface"},
-	{"family",		   FIELD_TEXT,					.values = family_values,			.help = "Only of this family"},
-	{"table",		     FIELD_INTEGER,								.least = 1,								      .most = 4294967295.0,
+	{"link", FIELD_LINK, .help = "Only routes by this interface"},
+	{"family", FIELD_TEXT, .values = family_values, .help = "Only of this family"},
+	{"table", FIELD_INTEGER, .least = 1, .most = 4294967295.0,
 	 .help = "Only of this table; without it, all but the kernel's local one"},
-	{"destination", FIELD_PREFIX, .help = "Only to this destination"					},
-	{"covers",	   FIELD_ADDRESS,			  .help = "Only routes whose destination has this address in it"			},
+	{"destination", FIELD_PREFIX, .help = "Only to this destination"},
+	{"covers", FIELD_ADDRESS, .help = "Only routes whose destination has this address in it"},
 	LISTING_PARAMETERS("200"),
 	FIELD_END,
 };
 
 static const struct field route_members[] = {
-	{"destination",			FIELD_PREFIX,		      .required = true,					.help = "Where it leads"},
-	{"gateway",				  FIELD_ADDRESS,						      .help = "Next hop; absent where the destination is on the link"								  },
-	{"link",				  FIELD_LINK,							 .help = LINK_HELP      },
-	{"metric",				  FIELD_INTEGER,						       .required = true,							.help = "The lowest wins"},
-	{"table",	  FIELD_TEXT,				     .required = true,				.help = "main, local, default, or the number"},
-	{"type",		  FIELD_TEXT,.required = true,.help = "unicast, blackhole, ..."},
-	{"source",	   FIELD_ADDRESS,						       .help = "Preferred source address"										     },
-	{"mtu",			   FIELD_INTEGER,				    .unit = "bytes", .help = "Largest packet, where the route says so"},
-	{"usable",			      FIELD_BOOLEAN,			  .required = true,
+	{"destination", FIELD_PREFIX, .required = true, .help = "Where it leads"},
+	{"gateway", FIELD_ADDRESS, .help = "Next hop; absent where the destination is on the link"},
+	{"link", FIELD_LINK, .help = LINK_HELP},
+	{"metric", FIELD_INTEGER, .required = true, .help = "The lowest wins"},
+	{"table", FIELD_TEXT, .required = true, .help = "main, local, default, or the number"},
+	{"type", FIELD_TEXT, .required = true, .help = "unicast, blackhole, ..."},
+	{"source", FIELD_ADDRESS, .help = "Preferred source address"},
+	{"mtu", FIELD_INTEGER, .unit = "bytes", .help = "Largest packet, where the route says so"},
+	{"usable", FIELD_BOOLEAN, .required = true,
 	 .help = "false where the kernel passes it over because its link is down or has no "
 		 "carrier"},
-	{"nexthops",				  FIELD_INTEGER,						       .help = "Of a route with several"								     },
-	{"origin",		   FIELD_TEXT,					      .required = true,
+	{"nexthops", FIELD_INTEGER, .help = "Of a route with several"},
+	{"origin", FIELD_TEXT, .required = true,
 	 .help = "Who made it, as the kernel has it marked"},
-	{"owner", FIELD_TEXT,.help = "Who asked for it, where it is of aiosnet's intent"},
-	{"resource",		     FIELD_TEXT,		 .help = "Id in intent, for net.explain"									},
+	{"owner", FIELD_TEXT, .help = "Who asked for it, where it is of aiosnet's intent"},
+	{"resource", FIELD_TEXT, .help = "Id in intent, for net.explain"},
 	FIELD_END,
 };
 
@@ -167,7 +167,8 @@ static const struct tool tools[] = {
 		.title = "List routes",
 		.description =
 			"Lists the kernel's routes of all tables but the local one, with who made "
-			"each. Ask with covers for the routes that an address could take.", .parameters = list_parameters,
+			"each. Ask with covers for the routes that an address could take.",
+		.parameters = list_parameters,
 		.output = list_output,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
 		.risk = RISK_NONE,
@@ -175,7 +176,7 @@ static const struct tool tools[] = {
 		.time_limit = 1000,
 		.call = call_route_list,
 		.summarise = summarise_routes,
-	 },
+	},
 };
 
 const struct tool_set route_tools = {tools, ARRAY_SIZE(tools)};

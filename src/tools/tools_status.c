@@ -9,74 +9,74 @@
 static const char *const online_values[] = {"unknown", "no", "partial", "yes", NULL};
 
 static const struct field online_members[] = {
-	{"state",	  FIELD_TEXT,   .required = true,				.values = online_values,
+	{"state", FIELD_TEXT, .required = true, .values = online_values,
 	 .help = "yes: packets come back and names resolve; partial: one of the two"},
-	{"since",		  FIELD_TIME,		      .help = "When it became so"					 },
-	{"detail",	   FIELD_TEXT,   .help = "What is wrong"		      },
-	{"ping", FIELD_NUMBER, .unit = "ms",		     .help = "How long the ping took"		     },
-	{"lookup", FIELD_NUMBER, .unit = "ms", .help = "How long the look-up of a name took"			    },
+	{"since", FIELD_TIME, .help = "When it became so"},
+	{"detail", FIELD_TEXT, .help = "What is wrong"},
+	{"ping", FIELD_NUMBER, .unit = "ms", .help = "How long the ping took"},
+	{"lookup", FIELD_NUMBER, .unit = "ms", .help = "How long the look-up of a name took"},
 	FIELD_END,
 };
 
 static const struct field uplink_members[] = {
-	{"link",	 FIELD_LINK,    .required = true, .help = LINK_HELP		},
-	{"family", FIELD_TEXT,    .required = true, .values = family_values,	  .help = "Address family"},
-	{"gateway",	    FIELD_ADDRESS,		   .help = "Next hop"	     },
-	{"metric", FIELD_INTEGER, .required = true, .help = "The lowest is in use"	  },
+	{"link", FIELD_LINK, .required = true, .help = LINK_HELP},
+	{"family", FIELD_TEXT, .required = true, .values = family_values, .help = "Address family"},
+	{"gateway", FIELD_ADDRESS, .help = "Next hop"},
+	{"metric", FIELD_INTEGER, .required = true, .help = "The lowest is in use"},
 	{"in_use", FIELD_BOOLEAN, .required = true, .help = "The kernel routes by this one"},
 	FIELD_END,
 };
 
 static const struct field link_members[] = {
-	{"name",				 FIELD_LINK,	     .required = true, .help = LINK_HELP},
-	{"kind",				      FIELD_TEXT,						    .required = true,		       .help = "ethernet, wifi, bridge, ..."},
-	{"state", FIELD_TEXT,		      .required = true,		.help = "up, no carrier, or down"},
-	{"addresses",		      FIELD_INTERFACE_ADDRESS,.list = true,.required = true,
+	{"name", FIELD_LINK, .required = true, .help = LINK_HELP},
+	{"kind", FIELD_TEXT, .required = true, .help = "ethernet, wifi, bridge, ..."},
+	{"state", FIELD_TEXT, .required = true, .help = "up, no carrier, or down"},
+	{"addresses", FIELD_INTERFACE_ADDRESS, .list = true, .required = true,
 	 .help = "IP addresses"},
-	{"method",FIELD_TEXT,	       .required = true,			 .help = "dhcp, static, off, or none"},
-	{"ownership",				      FIELD_TEXT,						  .required = true,							       .help = "ours, foreign, or ignored"},
-	{"trouble",  FIELD_TEXT,			.help = "What hinders its configuration"		},
+	{"method", FIELD_TEXT, .required = true, .help = "dhcp, static, off, or none"},
+	{"ownership", FIELD_TEXT, .required = true, .help = "ours, foreign, or ignored"},
+	{"trouble", FIELD_TEXT, .help = "What hinders its configuration"},
 	FIELD_END,
 };
 
 static const struct field change_members[] = {
-	{"number",	   FIELD_INTEGER,				     .required = true,						    .help = "Number, for tx.undo"},
-	{"time",		 FIELD_TIME,							     .required = true,												     .help = "When"},
-	{"state",	  FIELD_TEXT,						    .required = true,		.help = "committed, pending, rolled_back, undone"},
-	{"tool", FIELD_TEXT,.required = true,     .help = "What asked"},
-	{"owner",	  FIELD_TEXT,											   .help = "Who asked"																    },
-	{"reason",	   FIELD_TEXT,					    .help = "Why"},
-	{"goal",		 FIELD_TEXT,				       .help = "Goal that it served"						  },
-	{"words",		  FIELD_TEXT,					  .help = "Why it was rolled back or undone"					},
-	{"deadline",	     FIELD_TIME,				       .help = "Of a pending one"			   },
+	{"number", FIELD_INTEGER, .required = true, .help = "Number, for tx.undo"},
+	{"time", FIELD_TIME, .required = true, .help = "When"},
+	{"state", FIELD_TEXT, .required = true, .help = "committed, pending, rolled_back, undone"},
+	{"tool", FIELD_TEXT, .required = true, .help = "What asked"},
+	{"owner", FIELD_TEXT, .help = "Who asked"},
+	{"reason", FIELD_TEXT, .help = "Why"},
+	{"goal", FIELD_TEXT, .help = "Goal that it served"},
+	{"words", FIELD_TEXT, .help = "Why it was rolled back or undone"},
+	{"deadline", FIELD_TIME, .help = "Of a pending one"},
 	FIELD_END,
 };
 
 static const struct field trouble_members[] = {
-	{"resource", FIELD_TEXT,	 .required = true, .help = "Id in intent"		 },
-	{"trouble",  FIELD_TEXT,	.required = true, .help = "What hinders it"	   },
+	{"resource", FIELD_TEXT, .required = true, .help = "Id in intent"},
+	{"trouble", FIELD_TEXT, .required = true, .help = "What hinders it"},
 	{"attempts", FIELD_INTEGER, .required = true, .help = "How often it was tried"},
 	FIELD_END,
 };
 
 static const struct field status_output[] = {
-	{"online",		   FIELD_OBJECT,	 .required = true,				   .members = online_members,
+	{"online", FIELD_OBJECT, .required = true, .members = online_members,
 	 .help = "Whether this host reaches the outside"},
-	{"online_after",			  FIELD_NUMBER,			       .unit = "ms",
-	 .help = "From the daemon's start to the first time online"						   },
-	{"uplinks",			  FIELD_OBJECT,				    .list = true,						.required = true, .members = uplink_members,
+	{"online_after", FIELD_NUMBER, .unit = "ms",
+	 .help = "From the daemon's start to the first time online"},
+	{"uplinks", FIELD_OBJECT, .list = true, .required = true, .members = uplink_members,
 	 .help = "Default routes, the one in use first"},
-	{"dns", FIELD_ADDRESS, .list = true,					       .required = true,
+	{"dns", FIELD_ADDRESS, .list = true, .required = true,
 	 .help = "Name servers in the order of use"},
-	{"links",		  FIELD_OBJECT,		.list = true,						     .required = true,													   .members = link_members,
+	{"links", FIELD_OBJECT, .list = true, .required = true, .members = link_members,
 	 .help = "Interfaces, without loopback"},
-	{"changes", FIELD_OBJECT,.list = true,.required = true,.members = change_members,
+	{"changes", FIELD_OBJECT, .list = true, .required = true, .members = change_members,
 	 .help = "The last changes, newest first"},
-	{"troubles",			  FIELD_OBJECT,				    .list = true,								      .required = true,															 .members = trouble_members,
+	{"troubles", FIELD_OBJECT, .list = true, .required = true, .members = trouble_members,
 	 .help = "What is wanted and does not stand"},
-	{"synchronised", FIELD_BOOLEAN,	.required = true,
-	 .help = "false while the kernel's state is read anew"												 },
-	{"version",		    FIELD_TEXT,.required = true,.help = "Version of the daemon"													   },
+	{"synchronised", FIELD_BOOLEAN, .required = true,
+	 .help = "false while the kernel's state is read anew"},
+	{"version", FIELD_TEXT, .required = true, .help = "Version of the daemon"},
 	FIELD_END,
 };
 
@@ -251,14 +251,15 @@ static const struct tool tools[] = {
 		.description =
 			"Says at a glance whether this host is online, by which uplink, with which "
 			"name servers, what its links are, what was changed last and why, and what "
-			"does not stand.", .output = status_output,
+			"does not stand.",
+		.output = status_output,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
 		.risk = RISK_NONE,
 		.role = ROLE_OBSERVER,
 		.time_limit = 1000,
 		.call = call_status,
 		.summarise = summarise,
-	 },
+	},
 };
 
 const struct tool_set status_tools = {tools, ARRAY_SIZE(tools)};

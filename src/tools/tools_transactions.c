@@ -187,8 +187,7 @@ static int tidy_transaction(json_t *transaction)
 	void *next;
 	int r = 0;
 
-	json_object_foreach_safe(transaction, next, name, value)
-	{
+	json_object_foreach_safe(transaction, next, name, value) {
 		if (json_is_null(value) || (json_is_string(value) && !*json_string_value(value)))
 			json_object_del(transaction, name);
 	}
@@ -211,7 +210,7 @@ json_t *history_json(struct core *core, uint64_t before, unsigned limit, bool ch
 
 	if (transaction_history(core, before, limit, changes, &transactions, error) < 0)
 		return NULL;
-	json_array_foreach (transactions, i, transaction) {
+	json_array_foreach(transactions, i, transaction) {
 		if (tidy_transaction(transaction) < 0) {
 			out_of_memory(error);
 			return NULL;

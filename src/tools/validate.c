@@ -257,15 +257,15 @@ static const struct {
 		     const json_t *value);
 	bool input;
 } type_checks[_FIELD_TYPE_MAX] = {
-	[FIELD_TEXT] = {check_text	  },
-	[FIELD_INTEGER] = {check_number },
-	[FIELD_NUMBER] = {check_number },
+	[FIELD_TEXT] = {check_text},
+	[FIELD_INTEGER] = {check_number},
+	[FIELD_NUMBER] = {check_number},
 	[FIELD_ADDRESS] = {check_address, true},
-	[FIELD_INTERFACE_ADDRESS] = {check_interface_address,	      true},
-	[FIELD_PREFIX] = {check_prefix,true},
-	[FIELD_LINK] = {check_link_name,	 true},
-	[FIELD_MAC] = {check_mac,		  true},
-	[FIELD_OBJECT] = {check_members       },
+	[FIELD_INTERFACE_ADDRESS] = {check_interface_address, true},
+	[FIELD_PREFIX] = {check_prefix, true},
+	[FIELD_LINK] = {check_link_name, true},
+	[FIELD_MAC] = {check_mac, true},
+	[FIELD_OBJECT] = {check_members},
 };
 
 static bool json_type_fits(const struct field *field, const json_t *value)
@@ -313,7 +313,7 @@ static int check_list(const struct check *check, const struct field *field, cons
 		return error_set(check->error, ERROR_PARAMETER_RANGE, path,
 				 "\"%s\" may have %zu items; it has %zu", path, most,
 				 json_array_size(value));
-	json_array_foreach (value, i, item) {
+	json_array_foreach(value, i, item) {
 		snprintf(item_path, sizeof(item_path), "%.64s[%zu]", path, i);
 		r = check_item(check, field, item_path, item);
 		if (r < 0)
@@ -338,7 +338,7 @@ static int check_names(const struct check *check, const struct field_tables *tab
 	json_t *value;
 	int r;
 
-	json_object_foreach ((json_t *)object, name, value) {
+	json_object_foreach((json_t *)object, name, value) {
 		const struct field *field;
 		size_t i = 0;
 

@@ -7,7 +7,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct ping_identity identities[] = {
-		{.family = AF_INET,  .identifier = 0x1234, .token = {1, 2, 3, 4, 5, 6, 7, 8}},
+		{.family = AF_INET, .identifier = 0x1234, .token = {1, 2, 3, 4, 5, 6, 7, 8}},
 		{.family = AF_INET6, .identifier = 0x1234, .token = {1, 2, 3, 4, 5, 6, 7, 8}},
 	};
 	const struct ping_identity *identity;

@@ -38,8 +38,8 @@ static inline void test_enter(int namespace)
 		abort();
 }
 
-/* 10.9.0.1, .3 and 2001:db8:9::1 near, 10.9.0.2 and 2001:db8:9::2 far; 1.1.1.1 and 2001:db8:1::1 are
- * far behind a default route; 10.99.0.0/16 and 2001:db8:99::/48 are unreachable, says far. */
+/* 10.9.0.1, .3 and 2001:db8:9::1 near, 10.9.0.2 and 2001:db8:9::2 far; 1.1.1.1 and 2001:db8:1::1
+ * are far behind a default route; 10.99.0.0/16 and 2001:db8:99::/48 are unreachable, says far. */
 static inline struct test_network test_network_new(void)
 {
 	struct test_network network;

@@ -177,13 +177,13 @@ static void test_times(void **state)
 		usec_t span;
 		const char *wanted;
 	} spans[] = {
-		{4200,		       "4.2 ms"   },
-		{250 * USEC_PER_MSEC,   "250 ms"   },
-		{4200 * USEC_PER_MSEC,  "4.2 s"    },
-		{59 * USEC_PER_SEC,	    "59 s"	  },
-		{180 * USEC_PER_SEC,    "3 min"    },
-		{7500 * USEC_PER_SEC,   "2 h 5 min"},
-		{356400 * USEC_PER_SEC, "4 d 3 h"	 },
+		{4200, "4.2 ms"},
+		{250 * USEC_PER_MSEC, "250 ms"},
+		{4200 * USEC_PER_MSEC, "4.2 s"},
+		{59 * USEC_PER_SEC, "59 s"},
+		{180 * USEC_PER_SEC, "3 min"},
+		{7500 * USEC_PER_SEC, "2 h 5 min"},
+		{356400 * USEC_PER_SEC, "4 d 3 h"},
 	};
 	_cleanup_json_ json_t *time = json_string("1970-01-02T00:00:01.250Z");
 	_cleanup_json_ json_t *local = json_string("1970-01-02T00:00:01");

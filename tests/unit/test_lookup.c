@@ -53,35 +53,36 @@ static const struct {
 	uint16_t type;
 	const char *hex, *json;
 } records[] = {
-	{DNS_TYPE_A,     "c0000201",							     "{\"address\":\"192.0.2.1\"}"			      },
-	{DNS_TYPE_AAAA,	"20010db8000000000000000000000007",					    "{\"address\":\"2001:db8::7\"}"			   },
-	{DNS_TYPE_CNAME, "03777777c00c",							 "{\"target\":\"www.example.test.\"}"		     },
-	{DNS_TYPE_NS,    "026e7300",							     "{\"host\":\"ns.\"}"				      },
-	{DNS_TYPE_PTR,   "00",								   "{\"host\":\".\"}"				       },
-	{DNS_TYPE_MX,    "000a 046d61696cc00c",
-	 "{\"preference\":10,\"exchange\":\"mail.example.test.\"}"										    },
-	{DNS_TYPE_TXT,   "0568656c6c6f 00 02ff22",
-	 "{\"strings\":[\"hello\",\"\",\"\xef\xbf\xbd\\\"\"]}"											},
-	{DNS_TYPE_SOA,   "026e73c00c 0361646dc00c 00000001 00000002 00000003 00000004 ffffffff",
+	{DNS_TYPE_A, "c0000201", "{\"address\":\"192.0.2.1\"}"},
+	{DNS_TYPE_AAAA, "20010db8000000000000000000000007", "{\"address\":\"2001:db8::7\"}"},
+	{DNS_TYPE_CNAME, "03777777c00c", "{\"target\":\"www.example.test.\"}"},
+	{DNS_TYPE_NS, "026e7300", "{\"host\":\"ns.\"}"},
+	{DNS_TYPE_PTR, "00", "{\"host\":\".\"}"},
+	{DNS_TYPE_MX, "000a 046d61696cc00c",
+	 "{\"preference\":10,\"exchange\":\"mail.example.test.\"}"},
+	{DNS_TYPE_TXT, "0568656c6c6f 00 02ff22",
+	 "{\"strings\":[\"hello\",\"\",\"\xef\xbf\xbd\\\"\"]}"},
+	{DNS_TYPE_SOA, "026e73c00c 0361646dc00c 00000001 00000002 00000003 00000004 ffffffff",
 	 "{\"primary\":\"ns.example.test.\",\"mailbox\":\"adm.example.test.\",\"serial\":1,"
-	 "\"refresh\":2,\"retry\":3,\"expire\":4,\"minimum\":4294967295}"									     },
-	{DNS_TYPE_SRV,   "0001 0002 01bb c00c",
-	 "{\"priority\":1,\"weight\":2,\"port\":443,\"target\":\"example.test.\"}"									  },
-	{DNS_TYPE_CAA,   "80 056973737565 6361",
-	 "{\"flags\":128,\"tag\":\"issue\",\"value\":\"ca\"}"											 },
+	 "\"refresh\":2,\"retry\":3,\"expire\":4,\"minimum\":4294967295}"},
+	{DNS_TYPE_SRV, "0001 0002 01bb c00c",
+	 "{\"priority\":1,\"weight\":2,\"port\":443,\"target\":\"example.test.\"}"},
+	{DNS_TYPE_CAA, "80 056973737565 6361",
+	 "{\"flags\":128,\"tag\":\"issue\",\"value\":\"ca\"}"},
 	{DNS_TYPE_HTTPS,
 	 "0001 00 0001 0006 02683202 6833 0003 0002 20fb 0004 0004 c0000201"
-	 " 0006 0010 20010db8000000000000000000000001 0100 0001 ff",			     "{\"priority\":1,\"target\":\".\",\"parameters\":{\"alpn\":[\"h2\",\"h3\"],"
+	 " 0006 0010 20010db8000000000000000000000001 0100 0001 ff",
+	 "{\"priority\":1,\"target\":\".\",\"parameters\":{\"alpn\":[\"h2\",\"h3\"],"
 	 "\"port\":8443,\"ipv4hint\":[\"192.0.2.1\"],\"ipv6hint\":[\"2001:db8::1\"],"
-	 "\"key256\":\"ff\"}}"						    },
-	{DNS_TYPE_SVCB,	"0000 c00c",
-	 "{\"priority\":0,\"target\":\"example.test.\",\"parameters\":{}}"									    },
-	{DNS_TYPE_DS,    "002a 0d 02 c0ffee",
-	 "{\"key_tag\":42,\"algorithm\":13,\"digest_type\":2,\"digest\":\"c0ffee\"}"								    },
-	{DNS_TYPE_NSEC,	"0161c00c 0006 400000080003",
-	 "{\"next\":\"a.example.test.\",\"types\":[\"A\",\"AAAA\",\"RRSIG\",\"NSEC\"]}"							       },
-	{1234,	       "0102",								 "{\"hex\":\"0102\"}"				   },
-	{DNS_TYPE_CNAME, "035c2e20c00c",							 "{\"target\":\"\\\\\\\\\\\\.\\\\032.example.test.\"}"},
+	 "\"key256\":\"ff\"}}"},
+	{DNS_TYPE_SVCB, "0000 c00c",
+	 "{\"priority\":0,\"target\":\"example.test.\",\"parameters\":{}}"},
+	{DNS_TYPE_DS, "002a 0d 02 c0ffee",
+	 "{\"key_tag\":42,\"algorithm\":13,\"digest_type\":2,\"digest\":\"c0ffee\"}"},
+	{DNS_TYPE_NSEC, "0161c00c 0006 400000080003",
+	 "{\"next\":\"a.example.test.\",\"types\":[\"A\",\"AAAA\",\"RRSIG\",\"NSEC\"]}"},
+	{1234, "0102", "{\"hex\":\"0102\"}"},
+	{DNS_TYPE_CNAME, "035c2e20c00c", "{\"target\":\"\\\\\\\\\\\\.\\\\032.example.test.\"}"},
 };
 
 static void test_records(void **state)
@@ -120,21 +121,21 @@ static void test_records_malformed(void **state)
 		uint16_t type;
 		const char *hex;
 	} cases[] = {
-		{DNS_TYPE_A,     "c00002"	     },
-		{DNS_TYPE_A,     "c000020101"	 },
-		{DNS_TYPE_A,     ""	       },
-		{DNS_TYPE_CNAME, "c0ff"	       },
-		{DNS_TYPE_CNAME, "c02a"	       }, /* to itself */
-		{DNS_TYPE_CNAME, "0161c02a"	   },
-		{DNS_TYPE_CNAME, "40"	     },
-		{DNS_TYPE_CNAME, "0161"	       },
-		{DNS_TYPE_TXT,   "0561"	     },
-		{DNS_TYPE_TXT,   ""		 },
-		{DNS_TYPE_MX,    "00"		  },
-		{DNS_TYPE_HTTPS, "0001000001"    },
+		{DNS_TYPE_A, "c00002"},
+		{DNS_TYPE_A, "c000020101"},
+		{DNS_TYPE_A, ""},
+		{DNS_TYPE_CNAME, "c0ff"},
+		{DNS_TYPE_CNAME, "c02a"}, /* to itself */
+		{DNS_TYPE_CNAME, "0161c02a"},
+		{DNS_TYPE_CNAME, "40"},
+		{DNS_TYPE_CNAME, "0161"},
+		{DNS_TYPE_TXT, "0561"},
+		{DNS_TYPE_TXT, ""},
+		{DNS_TYPE_MX, "00"},
+		{DNS_TYPE_HTTPS, "0001000001"},
 		{DNS_TYPE_HTTPS, "00010000010005"},
-		{DNS_TYPE_NSEC,	"000000"	},
-		{DNS_TYPE_NSEC,	"00002101"	  },
+		{DNS_TYPE_NSEC, "000000"},
+		{DNS_TYPE_NSEC, "00002101"},
 	};
 	struct dns_message message;
 
@@ -333,7 +334,7 @@ static void serve_tcp(int listener)
 static void *serve(void *userdata)
 {
 	struct pollfd fds[] = {
-		{listen_on("127.0.0.1", SOCK_DGRAM),  POLLIN, 0},
+		{listen_on("127.0.0.1", SOCK_DGRAM), POLLIN, 0},
 		{listen_on("127.0.0.1", SOCK_STREAM), POLLIN, 0},
 	};
 
@@ -468,12 +469,12 @@ static void test_failures(void **state)
 		enum error_code code;
 		bool answered;
 	} cases[] = {
-		{"nx.test",   "127.0.0.1",	 ERROR_NAME_NOT_FOUND, true },
-		{"fail.test", "127.0.0.1",   ERROR_DNS_FAILED,     true },
-		{"bad.test",  "127.0.0.1",	  ERROR_DNS_FAILED,	    false},
-		{"drop.test", "127.0.0.1",   ERROR_TIMEOUT,	  false},
-		{"ok.test",   "127.0.0.9",	 ERROR_DNS_FAILED,	   false},
-		{"ok.test",   "203.0.113.1", ERROR_TIMEOUT,	  false},
+		{"nx.test", "127.0.0.1", ERROR_NAME_NOT_FOUND, true},
+		{"fail.test", "127.0.0.1", ERROR_DNS_FAILED, true},
+		{"bad.test", "127.0.0.1", ERROR_DNS_FAILED, false},
+		{"drop.test", "127.0.0.1", ERROR_TIMEOUT, false},
+		{"ok.test", "127.0.0.9", ERROR_DNS_FAILED, false},
+		{"ok.test", "203.0.113.1", ERROR_TIMEOUT, false},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

@@ -69,7 +69,7 @@ static int fake_read(void *context, const char *uri, json_t **ret, struct error 
 }
 
 static const struct mcp_resource resources[] = {
-	{"aiosnet://a", "a", "A", "first" },
+	{"aiosnet://a", "a", "A", "first"},
 	{"aiosnet://b", "b", "B", "second"},
 };
 
@@ -410,21 +410,21 @@ static void test_bad_frames(void **state)
 		const char *text;
 		int code;
 	} frames[] = {
-		{"{",								      -32700},
-		{"nonsense",							       -32700},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\xff\"}",			-32700},
+		{"{", -32700},
+		{"nonsense", -32700},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"p\xff\"}", -32700},
 		{"{\"jsonrpc\":\"2.0\",\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\"}", -32700},
-		{"[]",								     -32600},
-		{"7",								      -32600},
-		{"{}",								     -32600},
-		{"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}",		       -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1}",					   -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}",				-32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}",		  -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"ping\"}",			 -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}",			-32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":[]}",	     -32600},
-		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}",		     -32602},
+		{"[]", -32600},
+		{"7", -32600},
+		{"{}", -32600},
+		{"{\"jsonrpc\":\"1.0\",\"id\":1,\"method\":\"ping\"}", -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1}", -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":7}", -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":null,\"method\":\"ping\"}", -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1.5,\"method\":\"ping\"}", -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":{},\"method\":\"ping\"}", -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"ping\",\"params\":[]}", -32600},
+		{"{\"jsonrpc\":\"2.0\",\"id\":1,\"method\":\"initialize\"}", -32602},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(frames); i++)

@@ -18,7 +18,7 @@ static struct diag_message diag_message_of(uint8_t family, uint8_t state)
 {
 	struct diag_message message = {
 		.header = {.nlmsg_len = sizeof(message)},
-		.diag = { .idiag_family = family, .idiag_state = state, .idiag_uid = 7},
+		.diag = {.idiag_family = family, .idiag_state = state, .idiag_uid = 7},
 	};
 
 	message.diag.id.idiag_sport = htons(22);

@@ -199,11 +199,9 @@ static void test_foreign_families(void **state)
 		const uint8_t *bytes;
 		size_t size;
 	} kinds[] = {
-		{link_veth,	    sizeof(link_veth)    },
-		{address_ipv4,  sizeof(address_ipv4) },
-		{route_default, sizeof(route_default)},
-		{rule,	       sizeof(rule)	   },
-		{neighbour,	    sizeof(neighbour)    },
+		{link_veth, sizeof(link_veth)},		{address_ipv4, sizeof(address_ipv4)},
+		{route_default, sizeof(route_default)}, {rule, sizeof(rule)},
+		{neighbour, sizeof(neighbour)},
 	};
 	uint8_t bytes[2048];
 	union object object;

@@ -139,13 +139,13 @@ static void test_reasons(void **state)
 		enum verifier_reason reason;
 		enum online_state state;
 	} cases[] = {
-		{true,  true,  1,	REASON_NONE,	     ONLINE_YES    },
-		{true,  false, 1,	 REASON_LOOKUP_BAD,	    ONLINE_PARTIAL},
-		{false, true,  0,	 REASON_ECHO_ONLY_BAD,  ONLINE_PARTIAL},
-		{false, true,  1,	 REASON_ECHO_ONLY_BAD,  ONLINE_PARTIAL},
-		{false, false, 1,  REASON_BEYOND_GATEWAY, ONLINE_NO	  },
-		{false, false, 0,  REASON_GATEWAY_SILENT, ONLINE_NO	  },
-		{false, false, -1, REASON_TARGET_SILENT,	 ONLINE_NO	  },
+		{true, true, 1, REASON_NONE, ONLINE_YES},
+		{true, false, 1, REASON_LOOKUP_BAD, ONLINE_PARTIAL},
+		{false, true, 0, REASON_ECHO_ONLY_BAD, ONLINE_PARTIAL},
+		{false, true, 1, REASON_ECHO_ONLY_BAD, ONLINE_PARTIAL},
+		{false, false, 1, REASON_BEYOND_GATEWAY, ONLINE_NO},
+		{false, false, 0, REASON_GATEWAY_SILENT, ONLINE_NO},
+		{false, false, -1, REASON_TARGET_SILENT, ONLINE_NO},
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {

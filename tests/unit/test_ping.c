@@ -277,7 +277,7 @@ static void test_echo_unreachable(void **state)
 	static const struct {
 		const char *target, *router, *text;
 	} cases[] = {
-		{"10.99.0.1",      "10.9.0.2",	  "host unreachable"	    },
+		{"10.99.0.1", "10.9.0.2", "host unreachable"},
 		{"2001:db8:99::1", "2001:db8:9::2", "no route to the destination"},
 	};
 	struct outcome outcome;

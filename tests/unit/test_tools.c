@@ -68,15 +68,12 @@ static int call_at_once(struct tool_call *call, json_t **ret, struct error *erro
 }
 
 static const struct field parameters[] = {
-	{"text",		 FIELD_TEXT, .most = 900000, .help = "Text"},
-	{"hidden",		   FIELD_TEXT,		       .secret = true,	       .help = "A secret"},
-	{"carried", FIELD_OBJECT,		  .help = "Anything"	    },
+	{"text", FIELD_TEXT, .most = 900000, .help = "Text"},
+	{"hidden", FIELD_TEXT, .secret = true, .help = "A secret"},
+	{"carried", FIELD_OBJECT, .help = "Anything"},
 	FIELD_END,
 };
-static const struct field output[] = {
-	{"text", FIELD_TEXT, .help = "Text"},
-	      FIELD_END
-};
+static const struct field output[] = {{"text", FIELD_TEXT, .help = "Text"}, FIELD_END};
 
 #define TOOL(n, c, r, h, t)                                                                        \
 	{                                                                                          \
@@ -106,9 +103,7 @@ static int read_resource(void *context, const char *uri, json_t **ret, struct er
 	return error_set(error, ERROR_RESOURCE_UNKNOWN, "uri", "none");
 }
 
-static const struct mcp_resource resources[] = {
-	{"aiosnet://a", "a", "A", "one"}
-};
+static const struct mcp_resource resources[] = {{"aiosnet://a", "a", "A", "one"}};
 
 /* ---- the fixture ---- */
 
