@@ -31,6 +31,8 @@ struct ping {
 	uint8_t *buffer;
 	size_t buffer_size;
 	ping_done_t done;
+	ping_progress_t progress; /* may be NULL */
+	unsigned progress_told;
 	void *userdata;
 };
 
@@ -144,6 +146,24 @@ static void ping_finish(struct ping *ping)
 	ping_cancel(ping);
 }
 
+void ping_set_progress(struct ping *ping, ping_progress_t progress)
+{
+	ping->progress = progress;
+}
+
+static void tell_progress(struct ping *ping)
+{
+	const struct ping_result *result = &ping->run.result;
+	unsigned ended = 0;
+
+	for (unsigned i = 0; i < result->probes_count; i++)
+		ended += result->probes[i].outcome != PING_PENDING;
+	if (!ping->progress || ended == ping->progress_told)
+		return;
+	ping->progress_told = ended;
+	ping->progress(ended, result->request.count, ping->userdata);
+}
+
 /* Ends the ping, or waits for its next deadline. Nothing of it may be used after this. */
 static int ping_continue(struct ping *ping)
 {
@@ -153,6 +173,7 @@ static int ping_continue(struct ping *ping)
 		ping_finish(ping);
 		return 0;
 	}
+	tell_progress(ping);
 	r = sd_event_source_set_time(ping->timer, ping_run_deadline(&ping->run));
 	if (r >= 0)
 		r = sd_event_source_set_enabled(ping->timer, SD_EVENT_ONESHOT);

@@ -91,6 +91,10 @@ struct ping_request ping_request_default(const struct ip_address *target);
 int ping_start(struct ping **ret, sd_event *event, const struct ping_request *request,
 	       ping_done_t done, void *userdata, struct error *error);
 
+/* Has `progress` called after each probe that came to an end, but the last, with how many have. */
+typedef void (*ping_progress_t)(unsigned ended, unsigned count, void *userdata);
+void ping_set_progress(struct ping *ping, ping_progress_t progress);
+
 /* Ends it without calling `done`. */
 void ping_cancel(struct ping *ping);
 DEFINE_CLEANUP(struct ping *, ping_cleanup, ping_cancel)

@@ -161,10 +161,21 @@ static void on_ping_done(const struct ping_result *result, void *userdata)
 	tool_call_complete(ping->call, json);
 }
 
+static void on_ping_progress(unsigned ended, unsigned count, void *userdata)
+{
+	struct ping_call *ping = userdata;
+
+	tool_call_progress(ping->call, ended, count, NULL);
+}
+
 static int ping_begin(struct ping_call *ping, struct error *error)
 {
-	return ping_start(&ping->ping, tool_call_event(ping->call), &ping->request, on_ping_done,
-			  ping, error);
+	int r = ping_start(&ping->ping, tool_call_event(ping->call), &ping->request, on_ping_done,
+			   ping, error);
+
+	if (r >= 0)
+		ping_set_progress(ping->ping, on_ping_progress);
+	return r;
 }
 
 static int resolve_next(struct ping_call *ping, struct error *error);

@@ -33,6 +33,20 @@ def test_ping(daemon):
     assert len(capture.matching(f"{address} > 1.1.1.1: ICMP echo request")) == 5
 
 
+def test_ping_tells_how_far_it_is_where_that_is_asked_for(daemon):
+    with daemon.client() as client:
+        result = client.request(
+            "tools/call",
+            name="net.ping",
+            arguments={"host": "1.1.1.1", "count": 4, "interval": 20},
+            _meta={"progressToken": "how-far"},
+        )
+    assert result["structuredContent"]["received"] == 4
+    told = [n["params"] for n in client.notifications if n["method"] == "notifications/progress"]
+    assert [p["progress"] for p in told] == [1, 2, 3]
+    assert all(p["progressToken"] == "how-far" and p["total"] == 4 for p in told)
+
+
 def test_ping_counts_what_is_lost(daemon):
     daemon.host.cable("eth0").filter(to_host="icmp type echo-reply numgen inc mod 2 == 0 drop")
     result = daemon.call("net.ping", host="8.8.8.8", count=10, interval=10, timeout=100)
