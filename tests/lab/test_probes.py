@@ -151,7 +151,7 @@ def test_lookup_without_any_server(raise_lab, start_daemon):
 
 
 def test_connections_with_their_owner(daemon):
-    program = "import socket, time; s = socket.create_connection(('192.0.2.80', 443)); time.sleep(9)"
+    program = "import socket as s, time; c = s.create_connection(('192.0.2.80', 443)); time.sleep(9)"
     process = daemon.host.popen("/usr/bin/python3", "-I", "-c", program, name="client")
     wait_for(lambda: daemon.call("net.connections", state=["established"])["connections"], 3)
     found = daemon.call("net.connections", state=["established"], owners=True)["connections"]
