@@ -151,8 +151,8 @@ def test_lookup_without_any_server(raise_lab, start_daemon):
 
 
 def test_connections_with_their_owner(daemon):
-    program = "import socket as s, time; c = s.create_connection(('192.0.2.80', 443)); time.sleep(9)"
-    process = daemon.host.popen("/usr/bin/python3", "-I", "-c", program, name="client")
+    client = "import socket, time; s = socket.create_connection(('192.0.2.80', 443)); time.sleep(9)"
+    process = daemon.host.popen("/usr/bin/python3", "-I", "-c", client, name="client")
     wait_for(lambda: daemon.call("net.connections", state=["established"])["connections"], 3)
     found = daemon.call("net.connections", state=["established"], owners=True)["connections"]
     assert len(found) == 1
