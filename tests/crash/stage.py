@@ -23,6 +23,7 @@ MAC = "02:00:00:00:00:10"
 SERVER = "192.168.1.1"
 SETTINGS = ("ignore_routes_with_linkdown", "promote_secondaries")
 SETTLE_TIMEOUT = 8.0
+CALM = 0.06  # seconds without a call after which nothing is under way
 State = dict[str, Any]
 
 
@@ -93,7 +94,8 @@ class Stage:
         self.control.disarm()
         self.struck = []
         self.host.path(f"{LAB_FILES}/aiosnetd.log").write_text("")
-        batch = f"addr flush dev {LINK}\nroute flush table main\nlink set {LINK} down mtu 1500\n"
+        up = "up" if saved else "down"
+        batch = f"addr flush dev {LINK}\nroute flush table main\nlink set {LINK} {up} mtu 1500\n"
         off = "".join(f"echo 0 >/proc/sys/net/ipv4/conf/{LINK}/{name}\n" for name in SETTINGS)
         self.host.run("sh", "-c", f"ip -force -batch - <<END\n{batch}END\n{off}")
         state = self.host.path(STATE)
@@ -135,6 +137,13 @@ class Stage:
         if not killed:
             self.daemon.stop()
         return killed
+
+    def start_from(self, state: State) -> None:
+        """Start, and wait until everything is so and the daemon has no work left."""
+        self.control.arm()
+        self.start()
+        self.settle(state)
+        self.wait_quiet(CALM)
 
     def kill(self) -> None:
         if self.daemon.running:
@@ -200,8 +209,12 @@ class Stage:
 
     def calm(self) -> bool:
         """The daemon answers, follows the kernel, and has nothing left to try again."""
-        status = self.daemon.call("net.status")
-        return status["synchronised"] and not status["troubles"]
+        with self.client() as client:
+            status = client.call("net.status")
+            links = client.call("net.interfaces")["interfaces"]
+        leases = [link["dhcp"]["state"] for link in links if link.get("dhcp")]
+        calm = status["synchronised"] and not status["troubles"]
+        return calm and all(state == "bound" for state in leases)
 
     def settle(self, *wanted: State) -> State:
         """Wait until the kernel is as in one of these states and the daemon is content."""

@@ -56,14 +56,31 @@ __attribute__((constructor)) static void control_open(void)
 	control = map;
 }
 
-/* What descriptor `fd` is, or the path below it that is spoken of. */
+static const char *socket_family(int fd)
+{
+	static const char *const names[] = {[AF_UNIX] = "unix",
+					    [AF_INET] = "inet",
+					    [AF_INET6] = "inet6",
+					    [AF_NETLINK] = "netlink",
+					    [AF_PACKET] = "packet"};
+	socklen_t length = sizeof(int);
+	int family = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &length) < 0 || family < 0 ||
+	    (size_t)family >= sizeof(names) / sizeof(names[0]))
+		return NULL;
+	return names[family];
+}
+
+/* The path that is spoken of, else the family of a socket, else what descriptor `fd` is. */
 static void place_print(int fd, const char *path, char *buffer, size_t size)
 {
+	const char *family = path ? NULL : socket_family(fd);
 	char link[32], target[PATH_MAX];
 	ssize_t n;
 
-	if (path) {
-		snprintf(buffer, size, "%s", path);
+	if (path || family) {
+		snprintf(buffer, size, "%s", path ? path : family);
 		return;
 	}
 	snprintf(link, sizeof(link), "/proc/self/fd/%d", fd);
