@@ -169,5 +169,7 @@ int main(int argc, char **argv)
 	printf(", \"echo\": ");
 	series_print(echo, count, 1e3);
 	puts("}");
+	free(call);
+	free(echo);
 	return 0;
 }

@@ -74,5 +74,7 @@ int main(int argc, char **argv)
 		values[i] = run(commands[i % 2].arguments, &silent);
 	series_print(values, count, 1e3);
 	putchar('\n');
+	posix_spawn_file_actions_destroy(&silent);
+	free(values);
 	return 0;
 }
