@@ -254,14 +254,24 @@ static int plan_remove(struct plan *plan, struct change *change)
 	return step_append(plan, type, change->id, observed, wanted);
 }
 
+/* What is to be comes before what is to go: make before break. What takes away from under all else
+ * comes after both. */
+static int change_phase(const struct change *change)
+{
+	const struct resource *after = change->after;
+
+	if (!after)
+		return 1;
+	return after->type->comes_last && after->type->comes_last(after->spec) ? 2 : 0;
+}
+
 static int change_compare(const void *a, const void *b)
 {
 	const struct change *x = a, *y = b;
 	const struct resource *rx = x->after ?: x->before, *ry = y->after ?: y->before;
 
-	/* What is to be comes before what is to go: make before break. */
-	if (!x->after != !y->after)
-		return !x->after - !y->after;
+	if (change_phase(x) != change_phase(y))
+		return change_phase(x) - change_phase(y);
 	return resource_compare(rx, ry) * (x->after ? 1 : -1);
 }
 

@@ -40,6 +40,8 @@ struct resource_type {
 	void (*key)(const void *spec, char buffer[RESOURCE_KEY_MAX]);
 	/* Order within the type, lower first; optional: all alike. */
 	unsigned (*rank)(const void *spec);
+	/* Is this put only after all else is removed (a link that is set down)? Optional: no. */
+	bool (*comes_last)(const void *spec);
 	/* May this be asked for here and now? Called before anything changes. Optional. */
 	int (*validate)(struct core *core, const void *spec, struct error *error);
 	/*

@@ -32,12 +32,15 @@ static uint16_t udp_checksum(const uint8_t *addresses, const uint8_t *datagram, 
 	return checksum_fold(checksum_add(sum, datagram, size));
 }
 
-size_t packet_build(const void *payload, size_t size, uint8_t *buffer, size_t buffer_size)
+size_t packet_build_between(struct in_addr source, struct in_addr destination, const void *payload,
+			    size_t size, uint8_t *buffer, size_t buffer_size)
 {
-	static const uint8_t addresses[8] = {0, 0, 0, 0, 255, 255, 255, 255};
+	uint8_t addresses[8];
 	struct writer writer = WRITER(buffer, buffer_size);
 	uint16_t checksum;
 
+	memcpy(addresses, &source, 4);
+	memcpy(addresses + 4, &destination, 4);
 	writer_u8(&writer, IP_VERSION_AND_LENGTH);
 	writer_u8(&writer, 0);
 	writer_u16(&writer, (uint16_t)(PACKET_HEADERS + size));
@@ -62,6 +65,13 @@ size_t packet_build(const void *payload, size_t size, uint8_t *buffer, size_t bu
 	buffer[26] = (uint8_t)(checksum >> 8);
 	buffer[27] = (uint8_t)checksum;
 	return writer.offset;
+}
+
+size_t packet_build(const void *payload, size_t size, uint8_t *buffer, size_t buffer_size)
+{
+	const struct in_addr nobody = {INADDR_ANY}, all = {INADDR_BROADCAST};
+
+	return packet_build_between(nobody, all, payload, size, buffer, buffer_size);
 }
 
 static int udp_parse(struct cursor datagram, const uint8_t *addresses, bool checksum_pending,

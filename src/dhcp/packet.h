@@ -20,6 +20,9 @@ struct udp_packet {
 /* Builds the packet from 0.0.0.0 port 68 to 255.255.255.255 port 67 into `buffer`. Returns its
  * size, or 0 when it does not fit. */
 size_t packet_build(const void *payload, size_t size, uint8_t *buffer, size_t buffer_size);
+/* The same between two addresses, ports 68 and 67. */
+size_t packet_build_between(struct in_addr source, struct in_addr destination, const void *payload,
+			    size_t size, uint8_t *buffer, size_t buffer_size);
 
 /* Takes a packet apart and checks it. `checksum_pending`: the UDP checksum is not there yet,
  * because the sender left it to hardware. 0; 1 when it is no UDP, or a fragment; -EBADMSG when it

@@ -86,6 +86,23 @@ int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spe
 	return 0;
 }
 
+/*
+ * To the server's address, as RFC 2131 section 4.4.4 has it, but to all on the link: the address
+ * goes and the link may be set down in the same transaction, so there is no time left to ask by ARP
+ * for the server's hardware address.
+ */
+static void send_release(struct worker *worker, const struct dhcp_packet *packet)
+{
+	uint8_t buffer[PACKET_HEADERS + DHCP_PAYLOAD_MAX];
+	size_t size = packet_build_between(packet->source, packet->destination, packet->payload,
+					   packet->size, buffer, sizeof(buffer));
+	int r = transport_send_packet(worker->service->transport, worker->index, buffer, size);
+
+	if (r < 0)
+		log_info("%s: the server could not be told of the release: %s", worker->spec.link,
+			 strerror(-r));
+}
+
 void service_end_client(struct dhcp_service *service, const struct dhcp_spec *spec)
 {
 	struct worker *worker = worker_by_name(service, spec->link);
@@ -95,9 +112,7 @@ void service_end_client(struct dhcp_service *service, const struct dhcp_spec *sp
 		return;
 	dhcp_client_stop(worker->client, clock_boottime_usec(), worker->spec.release);
 	while (dhcp_client_pop_packet(worker->client, &packet))
-		if (transport_send_unicast(service->transport, worker->index, packet.source,
-					   packet.destination, packet.payload, packet.size) < 0)
-			log_info("%s: the server could not be told of the release", spec->link);
+		send_release(worker, &packet);
 	worker_drop(service, worker);
 }
 

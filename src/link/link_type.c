@@ -199,6 +199,14 @@ static int link_apply(struct core *core, const void *before, const void *after, 
 	return kernel_error(core, r, what, error);
 }
 
+/* The server is told of a release, and routes go, while the link is still up. */
+static bool link_comes_last(const void *data)
+{
+	const struct link_settings *settings = &((const struct link_spec *)data)->settings;
+
+	return settings->fields & LINK_FIELD_UP && !settings->up;
+}
+
 const struct resource_type link_type = {
 	.name = "link",
 	.order = 10,
@@ -206,6 +214,7 @@ const struct resource_type link_type = {
 	.parse = link_parse,
 	.print = link_print,
 	.key = link_key,
+	.comes_last = link_comes_last,
 	.validate = link_validate,
 	.observe = link_observe,
 	.satisfied = link_satisfied,
