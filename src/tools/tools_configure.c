@@ -9,6 +9,8 @@
 
 static const char *const method_values[] = {"dhcp", "static", "auto", "off", NULL};
 
+static const char *const identity_values[] = {"duid", "mac", NULL};
+
 static const struct field configure_parameters[] = {
 	{"link", FIELD_LINK, .required = true, .help = LINK_HELP},
 	{"method", FIELD_TEXT, .required = true, .values = method_values,
@@ -30,6 +32,14 @@ static const struct field configure_parameters[] = {
 	{"mac", FIELD_MAC, .help = "Hardware address to use"},
 	{"use_routes", FIELD_BOOLEAN, .fallback = "true",
 	 .help = "dhcp: take the routes that the server offers"},
+	{"identity", FIELD_TEXT, .values = identity_values,
+	 .help = "dhcp: what the server knows this interface by: a DUID made of its hardware "
+		 "address (the default), or that address alone"},
+	{"hostname", FIELD_TEXT, .least = 1, .most = 63,
+	 .help = "dhcp: name of this host that the server is told"},
+	{"release", FIELD_BOOLEAN, .help = "dhcp: tell the server when the address is given up"},
+	{"allow_ipv6_only", FIELD_BOOLEAN,
+	 .help = "dhcp: do without IPv4 where the network says that it needs none (RFC 8925)"},
 	{"take_over", FIELD_BOOLEAN, .fallback = "false",
 	 .help = "Configure it though somebody else made it"},
 	FIELD_END,
@@ -47,6 +57,10 @@ static const struct {
 	{"dns", 1 << 0 | 1 << 1},
 	{"search", 1 << 0 | 1 << 1},
 	{"metric", 1 << 0 | 1 << 1},
+	{"identity", 1 << 0},
+	{"hostname", 1 << 0},
+	{"release", 1 << 0},
+	{"allow_ipv6_only", 1 << 0},
 	{"mtu", 1 << 0 | 1 << 1 | 1 << 2},
 	{"mac", 1 << 0 | 1 << 1 | 1 << 2},
 };
@@ -198,14 +212,23 @@ static int put_resolver(const struct tool_call *call, struct proposal *proposal,
 static int put_dhcp(const struct tool_call *call, struct proposal *proposal, const char *link,
 		    struct error *error)
 {
+	/* What the resource takes as the tool does. */
+	static const char *const same[] = {"metric", "identity", "hostname", "release",
+					   "allow_ipv6_only"};
 	const json_t *arguments = tool_call_arguments(call);
 	bool own_servers = json_array_size(json_object_get(arguments, "dns")) > 0;
 	json_t *spec = json_pack("{ss}", "link", link);
 
 	if (!spec)
 		return out_of_memory(error);
-	if (json_object_get(arguments, "metric"))
-		json_object_set(spec, "metric", json_object_get(arguments, "metric"));
+	for (size_t i = 0; i < ARRAY_SIZE(same); i++) {
+		json_t *value = json_object_get(arguments, same[i]);
+
+		if (value && json_object_set(spec, same[i], value) < 0) {
+			json_decref(spec);
+			return out_of_memory(error);
+		}
+	}
 	if (own_servers)
 		json_object_set_new(spec, "use_dns", json_false());
 	if (!json_member_true(arguments, "use_routes"))

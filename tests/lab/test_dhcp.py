@@ -55,6 +55,26 @@ def test_first_resend_comes_after_half_a_second(wire, start_daemon):
     assert 0.4 < second.time - first.time < 0.65
 
 
+def test_agent_says_who_the_client_is_and_that_it_releases(wire, start_daemon):
+    """In net.configure: the client's identity and name, IPv6-only, the release at the end."""
+    host = wire["host"]
+    with scripted(wire) as server:
+        daemon = start_daemon(host)
+        wait_for_lease(host)
+        before = len(server.requests)
+        wishes = {"identity": "mac", "hostname": "box", "allow_ipv6_only": True, "release": True}
+        daemon.call("net.configure", link="eth0", method="dhcp", **wishes)
+        wait_for(lambda: len(server.requests) > before, 3)
+        options = server.requests[before].message.options
+        assert options[packets.CLIENT_ID][0] == 1 and len(options[packets.CLIENT_ID]) == 7
+        assert options[12] == b"box"
+        assert packets.V6_ONLY_PREFERRED in options[packets.PARAMETER_LIST]
+        wait_for_lease(host)
+        time.sleep(0.3)
+        daemon.call("net.configure", link="eth0", method="off")
+        server.wait_for(RELEASE)
+
+
 def test_no_initial_delay_and_what_is_asked_for(wire, start_daemon):
     with scripted(wire) as server:
         started = time.time()
