@@ -172,6 +172,10 @@ static int times_read(const json_t *object, bool same_boot, struct dhcp_lease *l
 	    lease->rebind > lease->expires ||
 	    (lease->expires == USEC_INFINITY) != (lease->renew == USEC_INFINITY))
 		return -EBADMSG;
+	/* What the wire counts in 32 bits of seconds (RFC 2131, section 3.3). */
+	if (lease->expires != USEC_INFINITY &&
+	    lease->expires - lease->obtained > UINT32_MAX * USEC_PER_SEC)
+		return -EBADMSG;
 	if (!same_boot)
 		times_translate(object, lease);
 	/* A time of obtaining in the future is none of this boot. */

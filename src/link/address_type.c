@@ -6,6 +6,9 @@
 
 #include "kernel_error.h"
 
+/* More than the time by which the kernel may end a lifetime early. */
+#define KERNEL_EARLY_USEC (100 * USEC_PER_MSEC)
+
 static int address_parse(const json_t *object, void *ret_spec, struct error *error)
 {
 	struct address_spec *spec = ret_spec;
@@ -109,15 +112,20 @@ static bool address_satisfied(const void *wanted, const void *observed)
 	       (!w->metric || w->metric == o->metric);
 }
 
-/* Whole seconds left, at least 1: 0 would mean for ever to the kernel's builders. */
+/*
+ * Seconds for the kernel, which counts whole ones and ends them some 20 ms early (include/net/
+ * addrconf.h, ADDRCONF_TIMER_FUZZ_MINUS). They end after ours: an address that the kernel takes away
+ * first would look like somebody's doing, and be put back. Never 0, which the builders leave out.
+ */
 static uint32_t seconds_left(usec_t valid_until)
 {
 	usec_t left;
 
 	if (valid_until == USEC_INFINITY)
 		return UINT32_MAX;
-	left = usec_sub(valid_until, clock_boottime_usec()) / USEC_PER_SEC;
-	return (uint32_t)MIN(MAX(left, 1u), UINT32_MAX - 1);
+	left = usec_sub(valid_until, clock_boottime_usec());
+	left = usec_add(left, KERNEL_EARLY_USEC) / USEC_PER_SEC + 1;
+	return (uint32_t)MIN(left, UINT32_MAX - 1);
 }
 
 static int address_request(struct core *core, bool add, const struct address_spec *spec,

@@ -8,7 +8,7 @@ from pathlib import Path
 from lab.daemon import build_directory
 
 KILLER = build_directory() / "tests/crash/killer.so"
-HEADER = struct.Struct("6I64s")  # struct control in programs/killer.c
+HEADER = struct.Struct("7I64s")  # struct control in programs/killer.c
 RECORDS, RECORD_SIZE = 1024, 128
 SIZE = HEADER.size + RECORDS * RECORD_SIZE
 
@@ -18,6 +18,7 @@ class Control:
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        self.steps_only = False  # whether packets on the wire are passed over
         path.write_bytes(bytes(SIZE))
         with open(path, "r+b") as file:
             self._map = mmap.mmap(file.fileno(), SIZE)
@@ -32,7 +33,7 @@ class Control:
     ) -> None:
         """Count from now on; strike the `at`-th call: kill, or fail with an errno."""
         self._map[:] = bytes(SIZE)
-        header = HEADER.pack(0, 0, at, after, error, failures, match.encode())
+        header = HEADER.pack(0, 0, at, after, error, failures, self.steps_only, match.encode())
         self._map[: HEADER.size] = header
         self._map[:4] = struct.pack("I", 1)
 

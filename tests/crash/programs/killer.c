@@ -31,6 +31,7 @@ struct control {
 	uint32_t after;		/* kill after the call instead of before */
 	uint32_t error;		/* the errno that it fails with instead of killing */
 	uint32_t failures;	/* how many calls fail, from `at` on */
+	uint32_t steps_only;	/* packets on the wire are not counted */
 	char match[MATCH_SIZE]; /* only calls on paths that contain this; "" for all */
 	char records[RECORDS][RECORD_SIZE];
 };
@@ -89,6 +90,12 @@ static void place_print(int fd, const char *path, char *buffer, size_t size)
 	snprintf(buffer, size, "%.*s", (int)size - 1, target);
 }
 
+/* When a packet is sent is for the clock to decide. */
+static int is_wire(const char *place)
+{
+	return strcmp(place, "packet") == 0 || strcmp(place, "inet") == 0;
+}
+
 enum verdict { PASS, KILL_AFTER, FAIL };
 
 /* Counts a call on `path`, or on `fd` where there is none. */
@@ -100,6 +107,8 @@ static enum verdict step(const char *call, int fd, const char *path)
 	if (!control || !control->armed || (!path && fd == STDERR_FILENO))
 		return PASS;
 	place_print(fd, path, place, sizeof(place));
+	if (control->steps_only && is_wire(place))
+		return PASS;
 	if (control->match[0] && !strstr(place, control->match))
 		return PASS;
 	n = ++control->count;
