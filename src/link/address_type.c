@@ -114,8 +114,9 @@ static bool address_satisfied(const void *wanted, const void *observed)
 
 /*
  * Seconds for the kernel, which counts whole ones and ends them some 20 ms early (include/net/
- * addrconf.h, ADDRCONF_TIMER_FUZZ_MINUS). They end after ours: an address that the kernel takes away
- * first would look like somebody's doing, and be put back. Never 0, which the builders leave out.
+ * addrconf.h, ADDRCONF_TIMER_FUZZ_MINUS). They end after ours: an address that the kernel takes
+ * away first would look like somebody's doing, and be put back. Never 0, which the builders leave
+ * out.
  */
 static uint32_t seconds_left(usec_t valid_until)
 {
