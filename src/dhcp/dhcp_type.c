@@ -16,6 +16,7 @@ static const struct {
 	{"use_mtu", offsetof(struct dhcp_spec, use_mtu)},
 	{"allow_ipv6_only", offsetof(struct dhcp_spec, allow_ipv6_only)},
 	{"release", offsetof(struct dhcp_spec, release)},
+	{"link_local", offsetof(struct dhcp_spec, link_local)},
 };
 
 static const char *const identities[] = {
@@ -29,7 +30,7 @@ struct dhcp_spec dhcp_spec_default(const char *link)
 
 	memset(&spec, 0, sizeof(spec));
 	text_copy(spec.link, sizeof(spec.link), link);
-	spec.use_dns = spec.use_routes = spec.use_mtu = true;
+	spec.use_dns = spec.use_routes = spec.use_mtu = spec.link_local = true;
 	return spec;
 }
 

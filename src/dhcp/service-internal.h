@@ -4,6 +4,7 @@
 #include "acd.h"
 #include "client.h"
 #include "dna.h"
+#include "link_local.h"
 #include "packet.h"
 #include "service.h"
 #include "transport.h"
@@ -22,6 +23,7 @@ struct worker {
 	struct dhcp_client *client;
 	struct acd acd;
 	struct dna dna;
+	struct link_local local;
 	sd_event_source *timer;
 	sd_event_source *derivation; /* deferred: intent does not yet follow the lease */
 
@@ -69,6 +71,18 @@ void worker_receive(struct worker *worker, const void *payload, size_t size);
 void worker_receive_arp(struct worker *worker, const struct arp_packet *packet);
 /* Does after every call into the machines what they ask for: sends, tells, arms the timer. */
 void worker_pump(struct worker *worker);
+
+/* worker_local.c: where no server answers */
+
+/* Begins to seek a link-local address, unless that is not wanted or there is a lease. */
+void worker_local_begin(struct worker *worker);
+/* Goes on with the one in use, if there is one: after a restart, or when the cable is back. */
+void worker_local_resume(struct worker *worker, usec_t now);
+void worker_local_end(struct worker *worker);
+void worker_local_receive(struct worker *worker, usec_t now, const struct arp_packet *packet);
+void worker_local_timeout(struct worker *worker, usec_t now);
+/* What intent is to have of it, as if a server had granted it; false when none is in use. */
+bool worker_local_lease(const struct worker *worker, struct dhcp_lease *ret);
 
 /* worker_lease.c */
 

@@ -70,6 +70,8 @@ int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spe
 		worker->spec = *spec;
 		worker->metric = spec->metric ?: worker->metric;
 		worker->asked = true;
+		if (!spec->link_local)
+			worker_local_end(worker);
 		worker_schedule_derivation(worker, "the client's settings changed");
 		return 0;
 	}
@@ -217,6 +219,9 @@ json_t *dhcp_service_status(struct dhcp_service *service, const char *link)
 	json = json_pack("{s:s,s:i,s:s}", "state",
 			 dhcp_client_state_text(dhcp_client_state(worker->client)), "tries",
 			 (int)dhcp_client_tries(worker->client), "trouble", worker->trouble);
+	if (link_local_address(&worker->local).s_addr)
+		r |= json_put(json, "link_local",
+			      lease_address_json(link_local_address(&worker->local)));
 	if (lease) {
 		struct ip_prefix prefix = {.address = ip_address_v4(lease->address.s_addr),
 					   .length = lease->prefix_length};

@@ -22,6 +22,7 @@ struct dhcp_spec {
 	bool use_mtu;
 	bool allow_ipv6_only; /* option 108, RFC 8925 */
 	bool release;	      /* tell the server when the resource is removed */
+	bool link_local;      /* take an address of 169.254/16 where no server answers, RFC 3927 */
 };
 
 extern const struct resource_type dhcp_type;
@@ -36,6 +37,6 @@ void dhcp_service_free(struct dhcp_service *service);
 DEFINE_CLEANUP(struct dhcp_service *, dhcp_service_cleanup, dhcp_service_free)
 
 /* What the client of a link is doing: {state, server, address, obtained, expires, renew_at,
- * gateway, dns, domain, tries, conflict, portal, trouble}; NULL when there is no client on the
- * link. */
+ * gateway, dns, domain, tries, conflict, portal, link_local, trouble}; NULL when there is no client
+ * on the link. */
 json_t *dhcp_service_status(struct dhcp_service *service, const char *link);

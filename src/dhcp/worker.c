@@ -38,6 +38,7 @@ int worker_new(struct worker **ret, struct dhcp_service *service, const struct d
 	worker->derive_again = USEC_INFINITY;
 	acd_stop(&worker->acd);
 	worker->dna.next = USEC_INFINITY;
+	link_local_init(&worker->local);
 	memcpy(config.hostname, spec->hostname, sizeof(config.hostname));
 	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
 		return -errno;
@@ -127,6 +128,7 @@ static void on_bound(struct worker *worker, const struct dhcp_event *event)
 		 inet_ntop(AF_INET, &lease->server, server, sizeof(server)), worker->spec.link);
 	remember_gateway(worker);
 	worker->withdrawn = false;
+	worker_local_end(worker);
 	worker_schedule_derivation(worker, why);
 	if (event->kind == DHCP_EVENT_BOUND)
 		guard_address(worker, true);
@@ -161,6 +163,7 @@ static void on_no_answer(struct worker *worker, const struct dhcp_event *event)
 	core_publish(worker->service->core, "dhcp.no_answer",
 		     json_pack("{s:s,s:i}", "link", worker->spec.link, "tries", (int)event->tries),
 		     "%s: %s", worker->spec.link, worker->trouble);
+	worker_local_begin(worker);
 }
 
 static void on_refused(struct worker *worker, const struct dhcp_event *event)
@@ -234,6 +237,7 @@ static usec_t worker_deadline(const struct worker *worker)
 	if (worker->carrier) {
 		deadline = MIN(dhcp_client_deadline(worker->client), worker->acd.next);
 		deadline = MIN(deadline, worker->dna.next);
+		deadline = MIN(deadline, link_local_deadline(&worker->local));
 	} else if (worker->carrier_lost && !worker->withdrawn) {
 		deadline = worker->carrier_lost + HOLD_TIME;
 	}
@@ -252,6 +256,8 @@ void worker_pump(struct worker *worker)
 	while (dhcp_client_pop_event(worker->client, &event))
 		handle_event(worker, &event);
 	if (acd_pop_packet(&worker->acd, &arp))
+		send_arp(worker, &arp, NULL);
+	if (link_local_pop_packet(&worker->local, &arp))
 		send_arp(worker, &arp, NULL);
 	if (dna_pop_packet(&worker->dna, &arp))
 		send_arp(worker, &arp, &worker->gateway_mac);
@@ -323,6 +329,8 @@ void worker_receive_arp(struct worker *worker, const struct arp_packet *packet)
 	if (pending && dna_receive(&worker->dna, packet) != DNA_PENDING)
 		on_attachment(worker, worker->dna.verdict);
 	guard(worker, clock_boottime_usec(), packet);
+	if (acd_is_conflict(&worker->local.acd, packet) && !is_our_mac(worker, &packet->sender_mac))
+		worker_local_receive(worker, clock_boottime_usec(), packet);
 	worker_pump(worker);
 }
 
@@ -364,6 +372,7 @@ static void begin(struct worker *worker, usec_t now)
 
 	if (known && resume(worker, now, &lease))
 		return;
+	worker_local_resume(worker, now);
 	dhcp_client_start(worker->client, now, known ? &lease : NULL);
 }
 
@@ -412,6 +421,7 @@ static void hold_is_over(struct worker *worker, usec_t now)
 	    now < worker->carrier_lost + HOLD_TIME)
 		return;
 	worker->withdrawn = true;
+	worker_local_end(worker);
 	worker_schedule_derivation(worker, "the cable was out for longer than the hold time");
 }
 
@@ -429,6 +439,7 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 	if (worker->carrier) {
 		dhcp_client_timeout(worker->client, now);
 		acd_timeout(&worker->acd, now, dhcp_client_random(worker->client));
+		worker_local_timeout(worker, now);
 		if (asking && dna_timeout(&worker->dna, now) == DNA_SILENT)
 			on_attachment(worker, DNA_SILENT);
 	}

@@ -23,6 +23,8 @@ static void lease_keep(struct worker *worker, const struct dhcp_lease *lease)
 	_cleanup_json_ json_t *json = lease_to_json(lease);
 	char key[HARDWARE_ADDRESS_TEXT_MAX];
 
+	if (!lease->server.s_addr)
+		return; /* of our own making: there is nobody to ask for it again */
 	store_key(worker, key);
 	if (!json || store_put(core_store(worker->service->core), "lease", key, json) < 0)
 		core_publish(worker->service->core, "store.failed", NULL,
@@ -170,21 +172,30 @@ static int derive_in_part(struct worker *worker, const struct dhcp_lease *lease)
 	return 0;
 }
 
+/* A server's, or in its absence one of our own making. */
+static bool lease_in_use(const struct worker *worker, struct dhcp_lease *ret)
+{
+	const struct dhcp_lease *lease = dhcp_client_lease(worker->client);
+
+	if (worker->withdrawn)
+		return false;
+	if (!lease)
+		return worker_local_lease(worker, ret);
+	*ret = *lease;
+	return true;
+}
+
 /* The lease is copied, and after each transaction the worker is looked for: a transaction reads
  * what the kernel has announced, and if it is that the link is gone, the worker is too. */
 static int on_derivation(sd_event_source *source, void *userdata)
 {
 	struct worker *worker = userdata;
 	struct dhcp_service *service = worker->service;
-	const struct dhcp_lease *in_use =
-		worker->withdrawn ? NULL : dhcp_client_lease(worker->client);
-	struct dhcp_lease copy, *lease = in_use ? &copy : NULL;
+	struct dhcp_lease copy, *lease = lease_in_use(worker, &copy) ? &copy : NULL;
 	struct dhcp_spec spec = worker->spec;
 	struct error error;
 	int r;
 
-	if (lease)
-		copy = *in_use;
 	spec.metric = worker->metric;
 	r = derive(worker, &spec, lease, worker->asked, 0, &error);
 	if (!service_has_worker(service, worker))

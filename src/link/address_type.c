@@ -138,6 +138,8 @@ static int address_request(struct core *core, bool add, const struct address_spe
 		.prefix = spec->prefix,
 		.broadcast = spec->broadcast,
 		.metric = spec->metric,
+		.scope = ip_address_is_link_local(&spec->prefix.address) ? RT_SCOPE_LINK
+									 : RT_SCOPE_UNIVERSE,
 		.protocol = spec->foreign ? spec->protocol : AIOSNET_PROTOCOL,
 		.valid = seconds_left(spec->valid_until),
 		.preferred = seconds_left(spec->valid_until),

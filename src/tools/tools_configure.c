@@ -38,6 +38,9 @@ static const struct field configure_parameters[] = {
 	{"hostname", FIELD_TEXT, .least = 1, .most = 63,
 	 .help = "dhcp: name of this host that the server is told"},
 	{"release", FIELD_BOOLEAN, .help = "dhcp: tell the server when the address is given up"},
+	{"link_local", FIELD_BOOLEAN,
+	 .help = "dhcp: take an address of 169.254.0.0/16 while no server answers (RFC 3927; the "
+		 "default)"},
 	{"allow_ipv6_only", FIELD_BOOLEAN,
 	 .help = "dhcp: do without IPv4 where the network says that it needs none (RFC 8925)"},
 	{"take_over", FIELD_BOOLEAN, .fallback = "false",
@@ -61,6 +64,7 @@ static const struct {
 	{"hostname", 1 << 0},
 	{"release", 1 << 0},
 	{"allow_ipv6_only", 1 << 0},
+	{"link_local", 1 << 0},
 	{"mtu", 1 << 0 | 1 << 1 | 1 << 2},
 	{"mac", 1 << 0 | 1 << 1 | 1 << 2},
 };
@@ -213,8 +217,8 @@ static int put_dhcp(const struct tool_call *call, struct proposal *proposal, con
 		    struct error *error)
 {
 	/* What the resource takes as the tool does. */
-	static const char *const same[] = {"metric", "identity", "hostname", "release",
-					   "allow_ipv6_only"};
+	static const char *const same[] = {"metric",  "identity",	 "hostname",
+					   "release", "allow_ipv6_only", "link_local"};
 	const json_t *arguments = tool_call_arguments(call);
 	bool own_servers = json_array_size(json_object_get(arguments, "dns")) > 0;
 	json_t *spec = json_pack("{ss}", "link", link);
