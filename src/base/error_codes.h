@@ -33,6 +33,11 @@
 	X(LINK_UNKNOWN, "link.unknown", ENODEV, "There is no interface of this name.")             \
 	X(LINK_FOREIGN, "link.foreign", EPERM, "The interface belongs to somebody else.")          \
 	X(LINK_BUSY, "link.busy", EBUSY, "The link refuses the setting in its present state.")     \
+	X(LINK_EXISTS, "link.exists", EEXIST, "An interface of this name is of another kind.")     \
+	X(LINK_IMMUTABLE, "link.immutable", EINVAL, "An existing interface cannot change so.")     \
+	X(LINK_PORT, "link.port", EBUSY, "The interface is a port of another device.")             \
+	X(LINK_KIND_UNSUPPORTED, "link.kind_unsupported", EOPNOTSUPP,                              \
+	  "The kernel lacks this kind of interface.")                                              \
 	X(ROUTE_UNKNOWN, "route.unknown", ESRCH, "There is no such route in intent.")              \
 	X(ROUTE_EXISTS, "route.exists", EEXIST, "Somebody else's route holds this place.")         \
 	X(RESOURCE_UNKNOWN, "resource.unknown", ENOENT, "Intent holds no such resource.")          \

@@ -76,6 +76,8 @@ struct plan {
 int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
 	       struct error *error);
 void plan_clear(struct plan *plan);
+/* Does the plan remove a link that the step's `after` needs? */
+bool plan_removes_links_of(const struct plan *plan, const struct step *step);
 json_t *plan_steps_to_json(const struct plan *plan);
 json_t *plan_changes_to_json(const struct plan *plan);
 /* The steps of plan_steps_to_json(), read back; steps_free() frees them. */

@@ -199,6 +199,55 @@ static int baseline_keep(struct change *change, const void *observed)
 	return 0;
 }
 
+static bool step_names_link(unsigned (*links)(const void *spec, const char **ret), const void *spec,
+			    const char *name)
+{
+	const char *names[RESOURCE_LINKS_MAX];
+	unsigned count = links && spec ? links(spec, names) : 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (strcmp(names[i], name) == 0)
+			return true;
+	return false;
+}
+
+/* Steps that make links come before all others. */
+static bool link_will_be(const struct plan *plan, const char *name)
+{
+	if (observed_link_by_name(core_observed(plan->core), name))
+		return true;
+	for (size_t i = 0; i < plan->steps_count && plan->steps[i].type->makes; i++)
+		if (step_names_link(plan->steps[i].type->makes, plan->steps[i].after, name))
+			return true;
+	return false;
+}
+
+/* Are all the links that it needs there, or made before it? */
+static bool links_will_be(const struct plan *plan, const struct resource *resource)
+{
+	const char *names[RESOURCE_LINKS_MAX];
+	unsigned count = resource->type->needs ? resource->type->needs(resource->spec, names) : 0;
+
+	for (unsigned i = 0; i < count; i++)
+		if (!link_will_be(plan, names[i]))
+			return false;
+	return count > 0;
+}
+
+bool plan_removes_links_of(const struct plan *plan, const struct step *step)
+{
+	const char *names[RESOURCE_LINKS_MAX];
+	unsigned count = step->type->needs ? step->type->needs(step->after, names) : 0;
+
+	for (unsigned i = 0; i < count; i++)
+		for (size_t k = 0; k < plan->steps_count; k++)
+			if (!plan->steps[k].after &&
+			    step_names_link(plan->steps[k].type->makes, plan->steps[k].before,
+					    names[i]))
+				return true;
+	return false;
+}
+
 static int plan_put(struct plan *plan, struct change *change)
 {
 	const struct resource *before = change->before;
@@ -212,6 +261,8 @@ static int plan_put(struct plan *plan, struct change *change)
 	if (!observed)
 		return -ENOMEM;
 	r = type->observe(plan->core, after->spec, observed);
+	if (r == -ENODEV && links_will_be(plan, after))
+		return step_append(plan, type, change->id, NULL, after->spec);
 	if (r == -ENODEV)
 		return waiting_append(plan, change->id);
 	if (r < 0)
@@ -244,7 +295,7 @@ static int plan_remove(struct plan *plan, struct change *change)
 	r = type->observe(plan->core, before->spec, observed);
 	if (r <= 0)
 		return r == -ENODEV ? 0 : r;
-	if (!type->restore)
+	if (!type->restore || (type->removable && !before->baseline))
 		return step_append(plan, type, change->id, observed, NULL);
 	if (!before->baseline)
 		return 0;

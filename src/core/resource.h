@@ -18,6 +18,7 @@ struct core;
 
 #define RESOURCE_KEY_MAX    160
 #define PROVENANCE_TEXT_MAX 128
+#define RESOURCE_LINKS_MAX  10
 
 /* Who wanted it, and why. */
 struct provenance {
@@ -51,12 +52,19 @@ struct resource_type {
 	int (*observe)(struct core *core, const void *wanted, void *ret_spec);
 	/* Does what is observed satisfy what is wanted? */
 	bool (*satisfied)(const void *wanted, const void *observed);
+	/* The links that it makes, and those that it needs (at most RESOURCE_LINKS_MAX names,
+	 * borrowed from `spec`; returns how many). Optional: none. What needs a link that the same
+	 * plan makes does not wait for it. */
+	unsigned (*makes)(const void *spec, const char *ret[RESOURCE_LINKS_MAX]);
+	unsigned (*needs)(const void *spec, const char *ret[RESOURCE_LINKS_MAX]);
 	/*
 	 * Optional: when released, the former state comes back, instead of nothing. Adds to
 	 * `wanted` what `previous` set and `wanted` does not, as it was in `baseline`. When the
 	 * resource is released, `wanted` comes zeroed.
 	 */
 	void (*restore)(const void *previous, const void *baseline, void *wanted);
+	/* With `restore`: what had no former state was made by us, and is removed when released. */
+	bool removable;
 	/*
 	 * Makes it so: from `before` (NULL: there is none) to `after` (NULL: remove). Idempotent,
 	 * so that an inverse may be applied to a step that never happened: what is already so is no

@@ -22,7 +22,8 @@ static unsigned steps_undo(struct core *core, const struct step *steps, size_t c
 	return failed;
 }
 
-static int step_verify(struct core *core, const struct step *step, struct error *error)
+static int step_verify(struct core *core, const struct plan *plan, const struct step *step,
+		       struct error *error)
 {
 	_cleanup_(cleanup_free) void *observed = calloc(1, step->type->spec_size);
 	int r;
@@ -30,6 +31,9 @@ static int step_verify(struct core *core, const struct step *step, struct error 
 	if (!observed)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot verify");
 	r = step->type->observe(core, step->after ?: step->before, observed);
+	/* Its former state came back, and then the link itself went. */
+	if (r == -ENODEV && step->after && plan_removes_links_of(plan, step))
+		return 0;
 	if (step->after ? r > 0 && step->type->satisfied(step->after, observed) : r <= 0)
 		return 0;
 	return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
@@ -46,7 +50,7 @@ static int steps_verify(struct core *core, const struct plan *plan, struct error
 		return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
 				 "the kernel's state could not be read back in time");
 	for (size_t i = 0; i < plan->steps_count; i++) {
-		int r = step_verify(core, &plan->steps[i], error);
+		int r = step_verify(core, plan, &plan->steps[i], error);
 
 		if (r < 0)
 			return r;

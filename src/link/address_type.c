@@ -75,6 +75,12 @@ static int address_validate(struct core *core, const void *data, struct error *e
 	return r;
 }
 
+static unsigned address_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX])
+{
+	ret[0] = ((const struct address_spec *)data)->link;
+	return 1;
+}
+
 static int address_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	const struct observed *observed = core_observed(core);
@@ -175,6 +181,7 @@ const struct resource_type address_type = {
 	.print = address_print,
 	.key = address_key,
 	.validate = address_validate,
+	.needs = address_needs,
 	.observe = address_observe,
 	.satisfied = address_satisfied,
 	.apply = address_apply,

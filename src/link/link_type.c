@@ -106,6 +106,12 @@ static int link_validate(struct core *core, const void *data, struct error *erro
 	return 0;
 }
 
+static unsigned link_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX])
+{
+	ret[0] = ((const struct link_spec *)data)->name;
+	return 1;
+}
+
 static int link_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	const struct link_spec *spec = wanted;
@@ -216,6 +222,7 @@ const struct resource_type link_type = {
 	.key = link_key,
 	.comes_last = link_comes_last,
 	.validate = link_validate,
+	.needs = link_needs,
 	.observe = link_observe,
 	.satisfied = link_satisfied,
 	.restore = link_restore,

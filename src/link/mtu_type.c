@@ -30,6 +30,12 @@ static void mtu_key(const void *data, char buffer[RESOURCE_KEY_MAX])
 	text_copy(buffer, RESOURCE_KEY_MAX, ((const struct mtu_spec *)data)->link);
 }
 
+static unsigned mtu_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX])
+{
+	ret[0] = ((const struct mtu_spec *)data)->link;
+	return 1;
+}
+
 static int mtu_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	const struct mtu_spec *spec = wanted;
@@ -88,6 +94,7 @@ const struct resource_type mtu_type = {
 	.parse = mtu_parse,
 	.print = mtu_print,
 	.key = mtu_key,
+	.needs = mtu_needs,
 	.observe = mtu_observe,
 	.satisfied = mtu_satisfied,
 	.restore = mtu_restore,

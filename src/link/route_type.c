@@ -175,6 +175,14 @@ static int route_validate(struct core *core, const void *data, struct error *err
 	return r;
 }
 
+static unsigned route_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX])
+{
+	const struct route_spec *spec = data;
+
+	ret[0] = spec->link;
+	return spec->link[0] ? 1 : 0;
+}
+
 static int route_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	const struct observed *observed = core_observed(core);
@@ -270,6 +278,7 @@ const struct resource_type route_type = {
 	.key = route_key,
 	.rank = route_rank,
 	.validate = route_validate,
+	.needs = route_needs,
 	.observe = route_observe,
 	.satisfied = route_satisfied,
 	.apply = route_apply,
