@@ -1,12 +1,12 @@
 /*
  * link: the interfaces of this host, their addresses and their routes.
  *
- * Holds the resource types `link`, `mtu`, `address` and `route`, decides which interfaces are ours
- * to configure, and configures them as they appear: at boot and whenever one is plugged in. An
- * interface that somebody else made (a container's veth, docker0, a virtual machine's tap) is left
- * alone unless intent names it.
+ * Holds the resource types `device`, `link`, `mtu`, `address` and `route`, decides which interfaces
+ * are ours to configure, and configures them as they appear: at boot and whenever one is plugged
+ * in. An interface that somebody else made (a container's veth, docker0, a virtual machine's tap)
+ * is left alone unless intent names it.
  *
- *     *_type.c      the resource types
+ *     *_type.c      the resource types; device_kinds.c has the kinds of devices
  *     ownership.c   whose a link is
  *     manager.c     boot detection, and what is plugged in later
  *     management.c  the guard rail that nobody locks himself out
@@ -20,6 +20,16 @@
 struct link_spec {
 	char name[IFNAMSIZ];
 	struct link_settings settings;
+};
+
+/* ---- type "device": key NAME. An interface that is made: bridge, bond, vlan, ... ---- */
+
+struct device_spec {
+	char name[IFNAMSIZ];
+	char kind[16];		    /* as IFLA_INFO_KIND */
+	char parent[IFNAMSIZ];	    /* that it lies on, "" for none */
+	char peer[IFNAMSIZ];	    /* the other end of a veth pair */
+	union link_options options; /* of the kind; but for the links in it */
 };
 
 /* ---- type "mtu": key LINK. What a network announces (DHCP option 26); intent for the link itself
@@ -58,6 +68,7 @@ struct route_spec {
 	uint8_t protocol; /* rtm_protocol of a foreign one */
 };
 
+extern const struct resource_type device_type;
 extern const struct resource_type link_type;
 extern const struct resource_type mtu_type;
 extern const struct resource_type address_type;
@@ -78,6 +89,11 @@ enum link_ownership {
  * text is a constant. A link that intent names is ours. */
 enum link_ownership link_ownership(const struct core *core, const struct link *link,
 				   const char **ret_why);
+
+/* The resource TYPE/NAME of intent, or NULL. */
+const struct resource *link_resource(const struct core *core, const char *type, const char *name);
+/* Is the link the other end of a veth pair that intent made? */
+bool link_is_peer_of_ours(const struct core *core, const struct link *link);
 
 /* ---- the manager ---- */
 

@@ -24,17 +24,12 @@ struct link_manager {
 
 static bool is_configured(const struct core *core, const char *name)
 {
-	static const char *const types[] = {"link/", "dhcp/"};
+	static const char *const types[] = {"link", "dhcp", "device", "port"};
 	const struct resource *resource = NULL;
 
-	for (unsigned i = 0; i < ARRAY_SIZE(types); i++) {
-		char id[IFNAMSIZ + 8];
-
-		strcpy(id, types[i]);
-		strcat(id, name);
-		if (core_resource(core, id))
+	for (unsigned i = 0; i < ARRAY_SIZE(types); i++)
+		if (link_resource(core, types[i], name))
 			return true;
-	}
 	/* An address that an agent gave a link configures it too. */
 	while ((resource = core_next_resource(core, resource)))
 		if (resource->type == &address_type &&
@@ -70,7 +65,8 @@ static int propose_link(struct core *core, struct proposal *proposal, const stru
 
 static bool is_new(const struct core *core, const struct link *link)
 {
-	return link_ownership(core, link, NULL) == LINK_OURS && !is_configured(core, link->name);
+	return link_ownership(core, link, NULL) == LINK_OURS && !is_configured(core, link->name) &&
+	       !link_is_peer_of_ours(core, link);
 }
 
 static int propose_new(struct core *core, struct proposal *proposal, struct error *error)
@@ -97,7 +93,9 @@ static int propose_vanished(struct core *core, struct proposal *proposal, struct
 		if (strcmp(resource->provenance.owner, LINK_BOOT_OWNER) != 0)
 			continue;
 		link = observed_link_by_name(core_observed(core), name);
-		if (!link || link_ownership(core, link, NULL) != LINK_OURS)
+		/* A port of a device has no address of its own; but up it stays. */
+		if (!link || link_ownership(core, link, NULL) != LINK_OURS ||
+		    (resource->type != &link_type && link_resource(core, "port", name)))
 			r = proposal_remove(proposal, resource->id);
 	}
 	if (r < 0)
@@ -249,12 +247,28 @@ static void publish_carrier(struct core *core, const struct link *link)
 		     link->carrier ? "cable in" : "cable out");
 }
 
+/* What somebody else did to a device of ours, or to a port: intent is looked at again. */
+static void watch_devices(struct core *core, const struct link *before, const struct link *after)
+{
+	const char *name = before->name;
+
+	if (!after && link_resource(core, "device", name))
+		core_schedule_convergence(core, "a device was removed");
+	else if (after && memcmp(&before->options, &after->options, sizeof(after->options)) != 0 &&
+		 link_resource(core, "device", name))
+		core_schedule_convergence(core, "a device was changed");
+	else if (after && before->master != after->master && link_resource(core, "port", name))
+		core_schedule_convergence(core, "a port was taken from its device");
+}
+
 static void on_observed(enum object_kind kind, enum observed_change change,
 			const union object *before, const union object *after, void *userdata)
 {
 	struct link_manager *manager = userdata;
 	struct core *core = manager->core;
 
+	if (kind == OBJECT_LINK && before)
+		watch_devices(core, &before->link, after ? &after->link : NULL);
 	if (kind != OBJECT_LINK || !manager->started)
 		return;
 	if (change != OBSERVED_CHANGED) {
@@ -288,20 +302,18 @@ static void on_synchronised(bool first, void *userdata)
 int link_manager_new(struct link_manager **ret, struct core *core,
 		     const struct link_manager_config *config)
 {
+	static const struct resource_type *const types[] = {
+		&device_type, &link_type, &mtu_type, &address_type, &route_type,
+	};
 	_cleanup_(link_manager_cleanup) struct link_manager *manager = calloc(1, sizeof(*manager));
-	int r;
+	int r = 0;
 
 	if (!manager)
 		return -ENOMEM;
 	manager->core = core;
 	manager->config = *config;
-	r = core_register_type(core, &link_type, manager);
-	if (r >= 0)
-		r = core_register_type(core, &mtu_type, manager);
-	if (r >= 0)
-		r = core_register_type(core, &address_type, manager);
-	if (r >= 0)
-		r = core_register_type(core, &route_type, manager);
+	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(types); i++)
+		r = core_register_type(core, types[i], manager);
 	if (r >= 0)
 		r = management_guard_add(core, &manager->sessions);
 	if (r >= 0)

@@ -3,6 +3,7 @@
  * same host; taking one of theirs breaks what it serves, so in doubt a link that somebody made is
  * theirs, and a link that was found is ours.
  */
+#include <stdio.h>
 #include <string.h>
 
 #include "link.h"
@@ -43,14 +44,31 @@ static const char *engine_name(const char *name)
 	return NULL;
 }
 
+const struct resource *link_resource(const struct core *core, const char *type, const char *name)
+{
+	char id[IFNAMSIZ + 16];
+
+	snprintf(id, sizeof(id), "%s/%s", type, name);
+	return core_resource(core, id);
+}
+
+bool link_is_peer_of_ours(const struct core *core, const struct link *link)
+{
+	const struct link *peer = link->kind == LINK_VETH && link->lower_namespace < 0
+					  ? observed_link(core_observed(core), link->lower)
+					  : NULL;
+
+	return peer && link_resource(core, "device", peer->name);
+}
+
 static bool named_by_intent(const struct core *core, const struct link *link)
 {
-	char id[IFNAMSIZ + 8] = "link/";
-	const struct resource *resource;
+	const struct resource *resource = link_resource(core, "link", link->name);
 
-	strcat(id, link->name);
-	resource = core_resource(core, id);
-	return resource && strcmp(resource->provenance.owner, LINK_BOOT_OWNER) != 0;
+	if (resource && strcmp(resource->provenance.owner, LINK_BOOT_OWNER) != 0)
+		return true;
+	return link_resource(core, "device", link->name) ||
+	       link_resource(core, "port", link->name) || link_is_peer_of_ours(core, link);
 }
 
 enum link_ownership link_ownership(const struct core *core, const struct link *link,

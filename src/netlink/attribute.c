@@ -49,6 +49,8 @@ static int read_row(struct cursor payload, const struct attribute *row, void *ob
 		read_text(payload, member, row->size);
 		return 0;
 	case ATTRIBUTE_IP:
+	case ATTRIBUTE_IPV4:
+	case ATTRIBUTE_IPV6:
 		return read_ip(payload, member);
 	case ATTRIBUTE_MAC:
 		read_mac(payload, member);
@@ -123,6 +125,8 @@ static void put_row(struct nlmsghdr *message, uint16_t number, const struct attr
 			mnl_attr_put(message, number, mac->length, mac->bytes);
 		break;
 	case ATTRIBUTE_UNKNOWN:
+	case ATTRIBUTE_IPV4:
+	case ATTRIBUTE_IPV6:
 	case ATTRIBUTE_NEST:
 	case ATTRIBUTE_CALL:
 		break;
@@ -134,4 +138,34 @@ void attribute_put(struct nlmsghdr *message, const struct attribute_table *table
 {
 	for (uint16_t number = 0; number < table->count; number++)
 		put_row(message, number, &table->rows[number], object);
+}
+
+/* An address that is no longer wanted is put as that of zeros, of the family that it had. */
+static void put_address_differing(struct nlmsghdr *message, uint16_t number, int family,
+				  const struct ip_address *before, const struct ip_address *after)
+{
+	if (before->family == after->family && ip_address_equal(before, after))
+		return;
+	if (after->family == family)
+		mnl_attr_put(message, number, ip_family_bytes(family), after->bytes);
+	else if (before->family == family && !ip_address_is_set(after))
+		mnl_attr_put(message, number, ip_family_bytes(family), after->bytes);
+}
+
+void attribute_put_differing(struct nlmsghdr *message, const struct attribute_table *table,
+			     const void *before, const void *after)
+{
+	for (uint16_t number = 0; number < table->count; number++) {
+		const struct attribute *row = &table->rows[number];
+		const void *old = (const uint8_t *)before + row->offset;
+		const void *new = (const uint8_t *)after + row->offset;
+
+		if (row->type == ATTRIBUTE_IPV4)
+			put_address_differing(message, number, AF_INET, old, new);
+		else if (row->type == ATTRIBUTE_IPV6)
+			put_address_differing(message, number, AF_INET6, old, new);
+		else if (row->type >= ATTRIBUTE_U8 && row->type <= ATTRIBUTE_U32 &&
+			 memcmp(old, new, row->size) != 0)
+			mnl_attr_put(message, number, row->size, new);
+	}
 }

@@ -17,6 +17,8 @@ enum attribute_type {
 	ATTRIBUTE_U32,
 	ATTRIBUTE_TEXT, /* char[size]; what does not fit is cut */
 	ATTRIBUTE_IP,	/* struct ip_address */
+	ATTRIBUTE_IPV4, /* the same, where each family has an attribute of its own */
+	ATTRIBUTE_IPV6,
 	ATTRIBUTE_MAC,	/* struct hardware_address */
 	ATTRIBUTE_NEST, /* attributes inside, by the table `nest` */
 	ATTRIBUTE_CALL, /* what no row can say, by the function `call` */
@@ -65,6 +67,10 @@ struct attribute_table {
 /* Reads all attributes of `attributes` into `object`. Returns 0, or -EBADMSG when one leaves the
  * buffer or is shorter than its type. */
 int attribute_read(struct cursor attributes, const struct attribute_table *table, void *object);
+
+/* Puts each member of U8 to U32 and IPV4 to IPV6 that differs from `before`, zeros too. */
+void attribute_put_differing(struct nlmsghdr *message, const struct attribute_table *table,
+			     const void *before, const void *after);
 
 /* Puts each member that is not zero, in the order of the rows' numbers. Only U8 to MAC are put. */
 void attribute_put(struct nlmsghdr *message, const struct attribute_table *table,

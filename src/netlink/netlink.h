@@ -20,7 +20,8 @@
  *     socket.c      the request socket
  *     monitor.c     the monitor; resync.h decides when it dumps what
  *     parse*.c      from messages to values, by the tables of attribute.h
- *     build.c       from values to messages
+ *     build*.c      from values to messages
+ *     link_maker.h  the kinds of links that can be made
  *     wireless.c    which links are wireless, which only nl80211 says
  */
 #pragma once
@@ -85,6 +86,15 @@ struct link_settings {
  * what is set; metric 0 matches any. */
 struct nlmsghdr *netlink_build_link_set(void *buffer, int index,
 					const struct link_settings *settings);
+/* Makes a link of `link`'s name, kind, options and link below (`lower`); `peer` is the name of a
+ * veth's other end. NULL for a kind that nothing is known of. */
+struct nlmsghdr *netlink_build_link_new(void *buffer, const struct link *link, const char *peer);
+/* Changes the options of link `before` to those of `after`, of the same kind. */
+struct nlmsghdr *netlink_build_link_options(void *buffer, const struct link *before,
+					    const union link_options *after);
+struct nlmsghdr *netlink_build_link_delete(void *buffer, int index);
+/* `master` 0: of none. */
+struct nlmsghdr *netlink_build_link_master(void *buffer, int index, int master);
 struct nlmsghdr *netlink_build_address(void *buffer, bool add, const struct address *address);
 struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route);
 /* A dump of one kind; `index` other than 0 asks the kernel to filter by link where it can: for

@@ -1,3 +1,4 @@
+#include "link_maker.h"
 #include "parse.h"
 
 #include <linux/if_arp.h>
@@ -53,8 +54,18 @@ static const struct attribute family_rows[] = {
 };
 static const struct attribute_table family_table = ATTRIBUTE_TABLE(family_rows);
 
+/* The kind comes before its data (rtnetlink.c, rtnl_link_info_fill()). */
+static int read_options(struct cursor payload, void *object)
+{
+	struct link *link = object;
+	const struct link_maker *maker = link_maker(link->info_kind);
+
+	return maker ? attribute_read(payload, &maker->table, &link->options) : 0;
+}
+
 static const struct attribute info_rows[] = {
 	[IFLA_INFO_KIND] = ATTRIBUTE(TEXT, struct link, info_kind),
+	[IFLA_INFO_DATA] = ATTRIBUTE_CALLED(read_options),
 };
 static const struct attribute_table info_table = ATTRIBUTE_TABLE(info_rows);
 

@@ -41,6 +41,37 @@ struct link_statistics {
 	uint64_t receive_dropped, transmit_dropped;
 };
 
+/* What a device of a kind is, beside the links that it lies on; as the kernel counts. */
+union link_options {
+	struct {
+		uint32_t stp;		/* 0 none, 1 the kernel's, 2 a daemon's */
+		uint32_t forward_delay; /* 1/100 s */
+		uint32_t ageing_time;	/* 1/100 s */
+		uint16_t priority;
+		uint8_t vlan_filtering;
+	} bridge;
+	struct {
+		uint32_t miimon; /* ms */
+		uint8_t mode;
+		uint8_t lacp_rate;
+		uint8_t xmit_hash_policy;
+	} bond;
+	struct {
+		uint16_t id;
+		uint16_t protocol; /* ETH_P_8021Q or ETH_P_8021AD, network order */
+	} vlan;
+	struct {
+		uint32_t mode; /* MACVLAN_MODE_* */
+	} macvlan;
+	struct {
+		uint32_t id;
+		uint32_t link;			 /* index of the link below, 0 for none */
+		struct ip_address local, remote; /* remote: of a host or of a group */
+		uint16_t port;			 /* network order */
+		uint8_t learning;
+	} vxlan;
+};
+
 struct link {
 	int index;
 	char name[IFNAMSIZ];
@@ -60,8 +91,9 @@ struct link {
 	int moved_namespace, moved_index;
 	struct hardware_address mac;
 	struct hardware_address permanent_mac;
-	bool ignore_dead_routes;  /* ipv4 devconf ignore_routes_with_linkdown */
-	bool promote_secondaries; /* ipv4 devconf promote_secondaries */
+	bool ignore_dead_routes;    /* ipv4 devconf ignore_routes_with_linkdown */
+	bool promote_secondaries;   /* ipv4 devconf promote_secondaries */
+	union link_options options; /* of kinds that can be made, else zeros */
 	struct link_statistics statistics;
 };
 
