@@ -1,10 +1,10 @@
 /*
  * link: the interfaces of this host, their addresses and their routes.
  *
- * Holds the resource types `device`, `link`, `mtu`, `address` and `route`, decides which interfaces
- * are ours to configure, and configures them as they appear: at boot and whenever one is plugged
- * in. An interface that somebody else made (a container's veth, docker0, a virtual machine's tap)
- * is left alone unless intent names it.
+ * Holds the resource types `device`, `link`, `port`, `mtu`, `address` and `route`, decides which
+ * interfaces are ours to configure, and configures them as they appear: at boot and whenever one is
+ * plugged in. An interface that somebody else made (a container's veth, docker0, a virtual
+ * machine's tap) is left alone unless intent names it.
  *
  *     *_type.c      the resource types; device_kinds.c has the kinds of devices
  *     ownership.c   whose a link is
@@ -30,6 +30,15 @@ struct device_spec {
 	char parent[IFNAMSIZ];	    /* that it lies on, "" for none */
 	char peer[IFNAMSIZ];	    /* the other end of a veth pair */
 	union link_options options; /* of the kind; but for the links in it */
+};
+
+/* ---- type "port": key LINK. A link that is a port of a bridge or a bond. ---- */
+
+struct port_spec {
+	char link[IFNAMSIZ];
+	char controller[IFNAMSIZ];
+	bool has_vlans; /* of a bridge's port: exactly these; else they are left to the kernel */
+	struct port_vlans vlans;
 };
 
 /* ---- type "mtu": key LINK. What a network announces (DHCP option 26); intent for the link itself
@@ -70,6 +79,7 @@ struct route_spec {
 
 extern const struct resource_type device_type;
 extern const struct resource_type link_type;
+extern const struct resource_type port_type;
 extern const struct resource_type mtu_type;
 extern const struct resource_type address_type;
 extern const struct resource_type route_type;

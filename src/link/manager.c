@@ -303,7 +303,7 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 		     const struct link_manager_config *config)
 {
 	static const struct resource_type *const types[] = {
-		&device_type, &link_type, &mtu_type, &address_type, &route_type,
+		&device_type, &link_type, &port_type, &mtu_type, &address_type, &route_type,
 	};
 	_cleanup_(link_manager_cleanup) struct link_manager *manager = calloc(1, sizeof(*manager));
 	int r = 0;

@@ -95,6 +95,13 @@ struct nlmsghdr *netlink_build_link_options(void *buffer, const struct link *bef
 struct nlmsghdr *netlink_build_link_delete(void *buffer, int index);
 /* `master` 0: of none. */
 struct nlmsghdr *netlink_build_link_master(void *buffer, int index, int master);
+/* Puts the VLANs `first` to `last` of the bridge's port `index` as `vlans` has them, or takes them
+ * away. A range is of VLANs that are alike, and holds no PVID beside others. */
+struct nlmsghdr *netlink_build_port_vlans(void *buffer, bool add, int index,
+					  const struct port_vlans *vlans, unsigned first,
+					  unsigned last);
+/* A dump of the VLANs of the port `index`; -EOPNOTSUPP without CONFIG_BRIDGE_VLAN_FILTERING. */
+struct nlmsghdr *netlink_build_port_vlans_dump(void *buffer, int index);
 struct nlmsghdr *netlink_build_address(void *buffer, bool add, const struct address *address);
 struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route);
 /* A dump of one kind; `index` other than 0 asks the kernel to filter by link where it can: for
@@ -123,6 +130,10 @@ bool netlink_link_is_wireless(int index);
  * other than IPv4 and IPv6.
  */
 int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union object *ret);
+
+/* Adds the VLANs that the message, an answer to netlink_build_port_vlans_dump(), tells of port
+ * `index` to `ret`. Returns 0, or -EBADMSG. */
+int netlink_parse_port_vlans(const struct nlmsghdr *message, int index, struct port_vlans *ret);
 
 /* ---- monitor ---- */
 

@@ -97,6 +97,21 @@ struct link {
 	struct link_statistics statistics;
 };
 
+/* The VLANs of a bridge's port: bit N % 8 of byte N / 8 is that of VLAN N. */
+#define VLAN_MAX   4094
+#define VLAN_BYTES 512
+
+struct port_vlans {
+	uint8_t member[VLAN_BYTES];
+	uint8_t untagged[VLAN_BYTES]; /* leave without a tag */
+	uint16_t pvid;		      /* of what comes without a tag, 0 for none */
+};
+
+static inline bool vlan_bit(const uint8_t *bits, unsigned id)
+{
+	return bits[id / 8] & 1u << id % 8;
+}
+
 struct address {
 	int link; /* index */
 	struct ip_prefix prefix;

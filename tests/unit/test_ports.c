@@ -1,0 +1,202 @@
+/* Resource type `port` on a real kernel, and the VLANs of a port in messages. */
+#include <linux/if_bridge.h>
+
+#include "kinds_world.h"
+
+#define BRIDGE(name) "[\"device\",{\"name\":\"" name "\",\"kind\":\"bridge\"}]"
+#define VETH	     "[\"device\",{\"name\":\"v0\",\"kind\":\"veth\",\"veth\":{\"peer\":\"v1\"}}]"
+#define PORT(name)   "[\"port\",{\"link\":\"v0\",\"controller\":\"" name "\"}]"
+
+static const char *master_of(struct world *world, const char *name)
+{
+	const struct link *master =
+		observed_link(core_observed(world->core), world_link(world, name)->master);
+
+	return master ? master->name : "";
+}
+
+static void test_bad_values_name_the_member(void **state)
+{
+	static const struct {
+		const char *spec, *code, *parameter;
+	} rows[] = {
+		{"{\"controller\":\"b\"}", "parameter.missing", "link"},
+		{"{\"link\":\"a\"}", "parameter.missing", "controller"},
+		{"{\"link\":\"a\",\"controller\":\"a\"}", "parameter.conflict", "controller"},
+		{"{\"link\":\"a\",\"controller\":\"b\",\"vlans\":5}", "parameter.type", "vlans"},
+		{"{\"link\":\"a\",\"controller\":\"b\",\"vlans\":[5]}", "parameter.type", "vlans"},
+		{"{\"link\":\"a\",\"controller\":\"b\",\"vlans\":[{\"id\":0}]}", "parameter.range",
+		 "vlans.id"},
+		{"{\"link\":\"a\",\"controller\":\"b\",\"vlans\":[{\"id\":5,\"pvid\":1}]}",
+		 "parameter.type", "pvid"},
+		{"{\"link\":\"a\",\"controller\":\"b\",\"vlans\":[{\"id\":5,\"pvid\":true},{"
+		 "\"id\":6,\"pvid\":true}]}",
+		 "parameter.conflict", "vlans.pvid"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(rows); i++) {
+		char text[512];
+
+		snprintf(text, sizeof(text), "[[\"port\",%s]]", rows[i].spec);
+		assert_refused(*state, text, rows[i].code, rows[i].parameter);
+	}
+}
+
+static void test_made_moved_and_released(void **state)
+{
+	struct world *world = *state;
+	uint64_t moved;
+
+	world_put(world, "[" BRIDGE("br0") "," BRIDGE("br1") "," VETH "," PORT("br0") "]");
+	assert_string_equal(master_of(world, "v0"), "br0");
+	assert_true(world_shows("ip link show v0", "master br0"));
+	moved = world_put(world, "[" PORT("br1") "]");
+	assert_true(world_shows("ip link show v0", "master br1"));
+	world_undo(world, moved);
+	assert_true(world_shows("ip link show v0", "master br0"));
+	world_put(world, "[[\"port/v0\"]]");
+	assert_false(world_shows("ip link show v0", "master"));
+}
+
+static void test_a_site_in_one_transaction(void **state)
+{
+	struct world *world = *state;
+	uint64_t number = world_put(
+		world, "[" BRIDGE("br0") "," VETH "," PORT(
+			       "br0") ",[\"link\",{\"name\":\"br0\",\"up\":true}],[\"link\",{"
+				      "\"name\":\"v0\",\"up\":true}],[\"link\",{\"name\":\"v1\","
+				      "\"up\":true}],[\"address\",{\"link\":\"br0\",\"address\":"
+				      "\"192.0.2.1/24\"}],[\"route\",{\"link\":\"br0\","
+				      "\"destination\":\"198.51.100.0/24\",\"gateway\":\"192.0.2."
+				      "7\"}]]");
+
+	assert_true(world_shows("ip route", "198.51.100.0/24 via 192.0.2.7 dev br0"));
+	world_undo(world, number);
+	assert_null(world_link(world, "br0"));
+	assert_null(world_link(world, "v0"));
+	assert_false(world_shows("ip route", "198.51.100.0"));
+}
+
+static void test_rollback_leaves_nothing(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" VETH "]");
+	assert_true(world_run(world,
+			      "[" BRIDGE("br0") "," PORT(
+				      "br0") ",[\"route\",{\"link\":\"v1\",\"destination\":"
+					     "\"198.51.100.0/24\",\"gateway\":\"192.0.2.7\"}]]",
+			      NULL) < 0);
+	assert_false(world_shows("ip link", "br0"));
+	assert_string_equal(master_of(world, "v0"), "");
+}
+
+static void test_ports_of_others_are_not_taken(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" VETH "," BRIDGE("br0") "]");
+	world_shell(world, "ip link add other type bridge && ip link set v0 master other");
+	assert_refused(world, "[" PORT("br0") "]", "link.port", "link");
+	assert_non_null(strstr(world->error.message, "other"));
+	/* What is so already is taken into intent, and left when it is released. */
+	world_put(world, "[" PORT("other") "]");
+	world_put(world, "[[\"port/v0\"]]");
+	assert_string_equal(master_of(world, "v0"), "other");
+}
+
+static void test_what_somebody_released_comes_back(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" VETH "," BRIDGE("br0") "," PORT("br0") ",[\"link\",{\"name\":\"v0\","
+								    "\"up\":true}]]");
+	world_shell(world, "ip link set v0 nomaster");
+	world_settle(world);
+	assert_string_equal(master_of(world, "v0"), "br0");
+}
+
+static void test_vlans_are_set_or_the_feature_is_named(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" VETH "]");
+	if (world_run(
+		    world,
+		    "[[\"device\",{\"name\":\"br0\",\"kind\":\"bridge\"}],[\"port\",{\"link\":"
+		    "\"v0\","
+		    "\"controller\":\"br0\",\"vlans\":[{\"id\":10,\"untagged\":true,\"pvid\":true},"
+		    "{\"id\":20},{\"id\":21},{\"id\":22}]}]]",
+		    NULL) < 0) {
+		assert_int_equal(world->error.code, ERROR_KERNEL_UNSUPPORTED);
+		assert_string_equal(world->error.parameter, "vlans");
+		assert_non_null(strstr(world->error.message, "CONFIG_BRIDGE_VLAN_FILTERING"));
+		assert_null(world_link(world, "br0"));
+		assert_string_equal(master_of(world, "v0"), "");
+		return;
+	}
+	assert_true(world_shows("bridge vlan show dev v0", "10 PVID Egress Untagged"));
+	assert_true(world_shows("bridge vlan show dev v0", "21"));
+	assert_false(world_shows("bridge vlan show dev v0", " 1 "));
+}
+
+/* The kernel's answer, as it would be: port 7 has 10 (PVID, untagged) and 20 to 22. */
+static void test_vlans_in_messages(void **state)
+{
+	struct {
+		struct nlmsghdr header;
+		struct br_vlan_msg port;
+		struct {
+			struct nlattr entry, info;
+			struct bridge_vlan_info vlan;
+		} first;
+		struct {
+			struct nlattr entry, info;
+			struct bridge_vlan_info vlan;
+			struct nlattr range;
+			uint16_t last, padding;
+		} second;
+	} message = {
+		.header = {.nlmsg_len = sizeof(message)},
+		.port = {.family = AF_BRIDGE, .ifindex = 7},
+		.first = {{12, BRIDGE_VLANDB_ENTRY | NLA_F_NESTED},
+			  {8, BRIDGE_VLANDB_ENTRY_INFO},
+			  {BRIDGE_VLAN_INFO_PVID | BRIDGE_VLAN_INFO_UNTAGGED, 10}},
+		.second = {{20, BRIDGE_VLANDB_ENTRY | NLA_F_NESTED},
+			   {8, BRIDGE_VLANDB_ENTRY_INFO},
+			   {0, 20},
+			   {6, BRIDGE_VLANDB_ENTRY_RANGE},
+			   22,
+			   0},
+	};
+	struct port_vlans vlans = {0};
+
+	assert_int_equal(netlink_parse_port_vlans(&message.header, 8, &vlans), 0);
+	assert_false(vlan_bit(vlans.member, 10));
+	assert_int_equal(netlink_parse_port_vlans(&message.header, 7, &vlans), 0);
+	assert_int_equal(vlans.pvid, 10);
+	assert_true(vlan_bit(vlans.member, 10) && vlan_bit(vlans.untagged, 10));
+	assert_true(vlan_bit(vlans.member, 20) && vlan_bit(vlans.member, 22));
+	assert_false(vlan_bit(vlans.member, 19) || vlan_bit(vlans.member, 23) ||
+		     vlan_bit(vlans.untagged, 21));
+	message.second.last = 4096;
+	assert_int_equal(netlink_parse_port_vlans(&message.header, 7, &vlans), -EBADMSG);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, world_setup, world_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(test_bad_values_name_the_member),
+		TEST(test_made_moved_and_released),
+		TEST(test_a_site_in_one_transaction),
+		TEST(test_rollback_leaves_nothing),
+		TEST(test_ports_of_others_are_not_taken),
+		TEST(test_what_somebody_released_comes_back),
+		TEST(test_vlans_are_set_or_the_feature_is_named),
+		cmocka_unit_test(test_vlans_in_messages),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
