@@ -10,13 +10,19 @@
 
 #define REQUEST_TIMEOUT (2 * USEC_PER_SEC)
 
-/* Makes the directory (not its parents) and keeps others out of it. */
-static int directory_make(const char *path, struct error *error)
+/* A disk that is full or read-only must not keep a host off the network: then the database is in
+ * memory, until store_catch_up() can have it on the disk. */
+static int open_store(struct core *core, const char *directory, struct error *error)
 {
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
-		return error_set(error, ERROR_STORE_FAILED, NULL,
-				 "cannot make the state directory %s: %s", path, strerror(errno));
-	return 0;
+	struct error reason;
+	int r = store_open(&core->store, directory, &reason);
+
+	if (r >= 0)
+		return 0;
+	r = store_open_in_memory(&core->store, directory, error);
+	if (r >= 0)
+		store_fall_behind(core, "the start", &reason);
+	return r;
 }
 
 int core_new(struct core **ret, sd_event *event, const struct core_config *config,
@@ -34,10 +40,7 @@ int core_new(struct core **ret, sd_event *event, const struct core_config *confi
 	if (r < 0)
 		return error_set(error, ERROR_KERNEL_REFUSED, NULL, "cannot open netlink: %s",
 				 strerror(-r));
-	r = directory_make(config->state_directory, error);
-	if (r < 0)
-		return r;
-	r = store_open(&core->store, config->state_directory, error);
+	r = open_store(core, config->state_directory, error);
 	if (r < 0)
 		return r;
 	r = convergence_watch(core);

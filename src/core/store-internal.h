@@ -31,6 +31,7 @@ enum statement {
 
 struct store {
 	char *directory;
+	bool in_memory;
 	sqlite3 *database;
 	sqlite3_stmt *statements[_STATEMENT_MAX];
 };

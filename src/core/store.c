@@ -198,17 +198,38 @@ static int set_aside(const char *path, struct error *error)
 	return 0;
 }
 
+static struct store *store_new(const char *directory)
+{
+	struct store *store = calloc(1, sizeof(*store));
+
+	if (store)
+		store->directory = strdup(directory);
+	if (store && !store->directory)
+		store_close(TAKE_PTR(store));
+	return store;
+}
+
+/* Makes the directory (not its parents) and keeps others out of it. */
+static int directory_make(const char *path, struct error *error)
+{
+	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+		return error_set(error, ERROR_STORE_FAILED, NULL,
+				 "cannot make the state directory %s: %s", path, strerror(errno));
+	return 0;
+}
+
 int store_open(struct store **ret, const char *directory, struct error *error)
 {
-	_cleanup_(store_cleanup) struct store *store = calloc(1, sizeof(*store));
+	_cleanup_(store_cleanup) struct store *store = store_new(directory);
 	struct error found;
 	char path[4096];
 	int r;
 
-	if (store)
-		store->directory = strdup(directory);
-	if (!store || !store->directory)
+	if (!store)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot open the database");
+	r = directory_make(directory, error);
+	if (r < 0)
+		return r;
 	if (snprintf(path, sizeof(path), "%s/aiosnet.db", directory) >= (int)sizeof(path))
 		return error_set(error, ERROR_STORE_FAILED, NULL, "the state path is too long");
 
@@ -226,6 +247,41 @@ int store_open(struct store **ret, const char *directory, struct error *error)
 		return r;
 	}
 	*ret = TAKE_PTR(store);
+	return 0;
+}
+
+int store_open_in_memory(struct store **ret, const char *directory, struct error *error)
+{
+	_cleanup_(store_cleanup) struct store *store = store_new(directory);
+	int r;
+
+	if (!store)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot open the database");
+	store->in_memory = true;
+	if (sqlite3_open_v2(":memory:", &store->database,
+			    SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+			    NULL) != SQLITE_OK)
+		return store_failed(store, "cannot make a database in memory", error);
+	r = schema_create(store, error);
+	if (r >= 0)
+		*ret = TAKE_PTR(store);
+	return r;
+}
+
+bool store_is_in_memory(const struct store *store)
+{
+	return store->in_memory;
+}
+
+int store_move_to_disk(struct store **store, struct error *error)
+{
+	struct store *on_disk;
+	int r = store_open(&on_disk, (*store)->directory, error);
+
+	if (r < 0)
+		return r;
+	store_close(*store);
+	*store = on_disk;
 	return 0;
 }
 

@@ -12,7 +12,14 @@
 
 struct store;
 
+/* Opens the database in `directory`, which is made (not its parents) when it is not there. */
 int store_open(struct store **ret, const char *directory, struct error *error);
+/* The same in memory alone, for as long as the directory cannot be written; store_move_to_disk()
+ * then puts a database on the disk in its place. What was there in memory is not taken along: the
+ * caller knows intent. */
+int store_open_in_memory(struct store **ret, const char *directory, struct error *error);
+bool store_is_in_memory(const struct store *store);
+int store_move_to_disk(struct store **store, struct error *error);
 void store_close(struct store *store);
 /* Sets the database aside, since it is damaged, and opens a new one; `*store` is NULL on failure.
  */

@@ -18,6 +18,11 @@ int store_catch_up(struct core *core, struct error *error)
 
 	if (!core->store_behind)
 		return 0;
+	if (store_is_in_memory(core->store)) {
+		r = store_move_to_disk(&core->store, error);
+		if (r < 0)
+			return r;
+	}
 	r = journal_catch_up(core->store, core->intent, error);
 	if (r < 0)
 		return r;

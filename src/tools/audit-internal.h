@@ -9,11 +9,13 @@ struct audit {
 	unsigned files;
 	struct audit_key key;
 	struct audit_anchor anchor; /* its `last` is where the next line goes */
-	int fd, anchor_fd;
-	off_t reserved; /* the file has blocks up to here */
+	int fd, anchor_fd;	    /* -1 while the record could not be opened */
+	off_t reserved;		    /* the file has blocks up to here */
 	unsigned unsynced;
 };
 
+/* Opens the record when it could not be opened before. 0, or why it still cannot. */
+int audit_ensure(struct audit *audit, struct error *error);
 /* store.failed: the record cannot be `what` ("written"); returns -errnum. */
 int audit_failed(const char *what, int errnum, struct error *error);
 int audit_write_anchor(struct audit *audit, struct error *error);

@@ -198,9 +198,12 @@ static void rotate(struct audit *audit)
 
 int audit_reserve(struct audit *audit, struct error *error)
 {
-	off_t offset = audit->anchor.last.offset;
-	int r;
+	off_t offset;
+	int r = audit_ensure(audit, error);
 
+	if (r < 0)
+		return r;
+	offset = audit->anchor.last.offset;
 	if (offset + 2 * (off_t)AUDIT_RECORD_MAX <= audit->reserved)
 		return 0;
 	r = reserve(audit->fd, offset);
@@ -217,8 +220,10 @@ int audit_append(struct audit *audit, const struct audit_record *record, struct 
 	char chain[AUDIT_CHAIN_BYTES * 2 + 1];
 	struct audit_position *last = &audit->anchor.last;
 	ssize_t n;
-	int r = 0;
+	int r = audit_ensure(audit, error);
 
+	if (r < 0)
+		return r;
 	rotate(audit);
 	before = *last;
 	compose(&line, last->sequence + 1, record);

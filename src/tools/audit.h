@@ -62,11 +62,17 @@ struct audit_record {
 	uint64_t transaction; /* 0 for none */
 };
 
-enum audit_opened { AUDIT_CONTINUED, AUDIT_CREATED, AUDIT_RECOVERED, AUDIT_SET_ASIDE };
+enum audit_opened {
+	AUDIT_CONTINUED,
+	AUDIT_CREATED,
+	AUDIT_RECOVERED,
+	AUDIT_SET_ASIDE,
+	AUDIT_ABSENT, /* the disk cannot be written: each append tries again to open it */
+};
 
 /*
  * Opens the record for writing, one writer at a time. `ret_how` tells what was found, with `note`
- * (256 bytes) in words for the last two.
+ * (256 bytes) in words for the last three.
  */
 int audit_open(struct audit **ret, const struct audit_config *config, enum audit_opened *ret_how,
 	       char *note, struct error *error);

@@ -196,11 +196,39 @@ static void begin_run(struct opening *opening)
 		 audit->anchor.last.sequence, head);
 }
 
+static int establish(struct opening *opening, struct error *error)
+{
+	struct audit *audit = opening->audit;
+	int r = audit_key_load(audit->directory, true, &audit->key, error);
+
+	if (r == 0)
+		r = open_anchor(audit, error);
+	if (r == 0)
+		r = open_record(opening, error);
+	if (r < 0) {
+		cleanup_close(&audit->fd);
+		cleanup_close(&audit->anchor_fd);
+		audit->fd = audit->anchor_fd = -1;
+		return r;
+	}
+	begin_run(opening);
+	return 0;
+}
+
+int audit_ensure(struct audit *audit, struct error *error)
+{
+	char note[256] = "";
+	struct opening opening = {.audit = audit, .note = note};
+
+	return audit->fd >= 0 ? 0 : establish(&opening, error);
+}
+
 int audit_open(struct audit **ret, const struct audit_config *config, enum audit_opened *ret_how,
 	       char *note, struct error *error)
 {
 	_cleanup_(audit_cleanup) struct audit *audit = calloc(1, sizeof(*audit));
 	struct opening opening = {.audit = audit, .how = AUDIT_CONTINUED, .note = note};
+	struct error why;
 	int r;
 
 	if (!audit)
@@ -212,14 +240,15 @@ int audit_open(struct audit **ret, const struct audit_config *config, enum audit
 	audit->directory = strdup(config->directory);
 	if (!audit->directory)
 		return audit_failed("opened", ENOMEM, error);
-	r = audit_key_load(config->directory, true, &audit->key, error);
-	if (r == 0)
-		r = open_anchor(audit, error);
-	if (r == 0)
-		r = open_record(&opening, error);
-	if (r < 0)
+	r = establish(&opening, &why);
+	if (r < 0 && why.code == ERROR_STORE_FAILED) {
+		opening.how = AUDIT_ABSENT;
+		text_copy(note, 256, why.message);
+	} else if (r < 0) {
+		if (error)
+			*error = why;
 		return r;
-	begin_run(&opening);
+	}
 	*ret_how = opening.how;
 	*ret = TAKE_PTR(audit);
 	return 0;

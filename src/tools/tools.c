@@ -168,6 +168,9 @@ static int audit_start(struct tools_server *tools, const char *directory, struct
 		core_publish(tools->core, "audit.broken", NULL, "%s", note);
 	else if (how == AUDIT_RECOVERED)
 		core_publish(tools->core, "audit.recovered", NULL, "%s", note);
+	else if (how == AUDIT_ABSENT)
+		core_publish(tools->core, "audit.failed", NULL,
+			     "Calls are not recorded: %s; changes are refused", note);
 	return 0;
 }
 

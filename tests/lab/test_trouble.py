@@ -5,7 +5,7 @@ import time
 
 import pytest
 from lab import topologies
-from lab.daemon import Daemon
+from lab.daemon import STATE, Daemon, ToolError
 from lab.host import wait_for
 
 
@@ -180,3 +180,28 @@ def test_tries_go_on_without_end(raise_lab, start_daemon):
     times = [packet.time for packet in discovers]
     gaps = [later - earlier for earlier, later in zip(times, times[1:])]
     assert 0.4 < gaps[0] < 0.65 and 0.8 < gaps[1] < 1.25 and 1.6 < gaps[2] < 2.5
+
+
+# A disk that cannot be written
+
+
+def test_first_start_on_a_read_only_disk(home, start_daemon):
+    """The host is online all the same; what is asked for is refused until the disk can be written,
+    and then everything is as if it had been so from the start."""
+    host = home["host"]
+    host.path(STATE).mkdir(parents=True, exist_ok=True)
+    host.run("mount", "-t", "tmpfs", "-o", "ro,mode=0700", "tmpfs", STATE)
+    daemon = start_daemon(host)
+    daemon.wait_until_online()
+    route = {"destination": "198.51.100.0/24", "gateway": "192.168.1.1"}
+    with pytest.raises(ToolError, match="store"):
+        daemon.call("net.route_add", **route)
+    host.run("mount", "-o", "remount,rw", STATE)
+    daemon.call("net.route_add", **route)
+    assert daemon.events("store.recovered")
+    addresses = host.addresses("eth0")
+    daemon.restart()
+    daemon.wait_until_online()
+    assert host.addresses("eth0") == addresses
+    assert "198.51.100.0/24" in str(host.ip("route", "show"))
+    assert "198.51.100.0/24" in str(daemon.call("net.route_list"))
