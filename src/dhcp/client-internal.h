@@ -5,7 +5,7 @@
 
 #define PACKETS_MAX   4
 #define EVENTS_MAX    8
-#define CLIENT_ID_MAX 16
+#define CLIENT_ID_MAX DHCP_CLIENT_ID_MAX
 
 /* One question that is repeated until it is answered: an exchange of its own transaction number. */
 struct exchange {

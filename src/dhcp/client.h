@@ -28,10 +28,15 @@
 #define DHCP_RESEND_FIRST (500 * USEC_PER_MSEC) /* then doubling, each with +-10 % of jitter */
 #define DHCP_RESEND_MAX	  (64 * USEC_PER_SEC)
 
+#define DHCP_CLIENT_ID_MAX 64 /* bytes; RFC 2132 section 9.14 has at least 2 */
+
 struct dhcp_client_config {
 	struct hardware_address mac; /* 6 bytes */
 	bool plain_mac_id;	     /* client id is type 1 and the MAC, instead of RFC 4361's */
-	char hostname[64];	     /* sent to the server, "" for none */
+	bool exact_id; /* client id is what follows, as another client used it; none of 0 bytes */
+	uint8_t id_length;
+	uint8_t id[DHCP_CLIENT_ID_MAX];
+	char hostname[64]; /* sent to the server, "" for none */
 	bool rapid_commit;
 	bool ipv6_only; /* ask for option 108, and obey it */
 	uint64_t seed;	/* of transaction numbers and jitter */

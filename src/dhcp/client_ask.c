@@ -76,6 +76,10 @@ size_t client_id(const struct dhcp_client *client, uint8_t buffer[CLIENT_ID_MAX]
 	const uint8_t *mac = client->config.mac.bytes;
 	struct writer id = WRITER(buffer, CLIENT_ID_MAX);
 
+	if (client->config.exact_id) {
+		writer_put(&id, client->config.id, client->config.id_length);
+		return id.offset;
+	}
 	if (client->config.plain_mac_id) {
 		writer_u8(&id, 1);
 	} else {
@@ -110,12 +114,14 @@ struct dhcp_packet *client_send(struct dhcp_client *client, const struct say *sa
 	struct writer message = WRITER(packet->payload, sizeof(packet->payload));
 	bool asks = say->type == DHCP_DISCOVER || say->type == DHCP_REQUEST;
 	uint8_t id[CLIENT_ID_MAX];
+	size_t id_length = client_id(client, id);
 
 	dhcp_message_begin(&message, say->transaction, say->seconds,
 			   asks && !say->ciaddr.s_addr && client->wants_broadcast, say->ciaddr,
 			   &client->config.mac);
 	dhcp_message_put(&message, DHCP_OPTION_TYPE, &say->type, 1);
-	dhcp_message_put(&message, DHCP_OPTION_CLIENT_ID, id, client_id(client, id));
+	if (id_length)
+		dhcp_message_put(&message, DHCP_OPTION_CLIENT_ID, id, id_length);
 	if (say->requested.s_addr)
 		dhcp_message_put(&message, DHCP_OPTION_REQUESTED_ADDRESS, &say->requested, 4);
 	if (say->server.s_addr)

@@ -25,6 +25,16 @@ static struct in_addr broadcast_of(const struct dhcp_lease *lease)
 	return broadcast;
 }
 
+/* The address as it is in the kernel, where the lease was found in use; else NULL. */
+static const struct address *address_found(const struct derivation *of,
+					   const struct ip_prefix *prefix)
+{
+	const struct observed *observed = core_observed(of->core);
+	const struct link *link = observed_link_by_name(observed, of->spec->link);
+
+	return of->spec->as_found && link ? observed_address(observed, link->index, prefix) : NULL;
+}
+
 static int put_address(const struct derivation *of, struct error *error)
 {
 	const struct dhcp_lease *lease = of->lease;
@@ -32,9 +42,10 @@ static int put_address(const struct derivation *of, struct error *error)
 				   .length = lease->prefix_length};
 	struct in_addr broadcast = broadcast_of(lease);
 	char text[IP_PREFIX_TEXT_MAX], other[INET_ADDRSTRLEN];
-	json_t *spec =
-		json_pack("{s:s,s:s,s:I}", "link", of->spec->link, "address",
-			  ip_prefix_print(&prefix, text), "metric", (json_int_t)of->spec->metric);
+	const struct address *found = address_found(of, &prefix);
+	uint32_t metric = found ? found->metric : of->spec->metric;
+	json_t *spec = json_pack("{s:s,s:s,s:I}", "link", of->spec->link, "address",
+				 ip_prefix_print(&prefix, text), "metric", (json_int_t)metric);
 
 	if (broadcast.s_addr)
 		json_object_set_new(spec, "broadcast", json_string(print(broadcast, other)));
@@ -57,10 +68,12 @@ static int put_route(const struct derivation *of, const struct ip_prefix *destin
 		     struct in_addr gateway, struct error *error)
 {
 	char text[IP_PREFIX_TEXT_MAX], via[INET_ADDRSTRLEN], source[INET_ADDRSTRLEN];
-	json_t *spec = json_pack("{s:s,s:s,s:s,s:I}", "link", of->spec->link, "destination",
-				 ip_prefix_print(destination, text), "source",
-				 print(of->lease->address, source), "metric",
+	json_t *spec = json_pack("{s:s,s:s,s:I}", "link", of->spec->link, "destination",
+				 ip_prefix_print(destination, text), "metric",
 				 (json_int_t)of->spec->metric);
+
+	if (!of->spec->as_found)
+		json_object_set_new(spec, "source", json_string(print(of->lease->address, source)));
 
 	if (gateway.s_addr) {
 		json_object_set_new(spec, "gateway", json_string(print(gateway, via)));

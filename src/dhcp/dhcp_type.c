@@ -3,6 +3,7 @@
  * derives from it.
  */
 #include <ctype.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "service-internal.h"
@@ -15,6 +16,7 @@ static const struct {
 	{"use_routes", offsetof(struct dhcp_spec, use_routes)},
 	{"use_mtu", offsetof(struct dhcp_spec, use_mtu)},
 	{"allow_ipv6_only", offsetof(struct dhcp_spec, allow_ipv6_only)},
+	{"as_found", offsetof(struct dhcp_spec, as_found)},
 	{"release", offsetof(struct dhcp_spec, release)},
 	{"link_local", offsetof(struct dhcp_spec, link_local)},
 };
@@ -22,6 +24,7 @@ static const struct {
 static const char *const identities[] = {
 	[DHCP_IDENTITY_DUID] = "duid",
 	[DHCP_IDENTITY_MAC] = "mac",
+	[DHCP_IDENTITY_EXACT] = "exact",
 };
 
 struct dhcp_spec dhcp_spec_default(const char *link)
@@ -47,6 +50,32 @@ static int identity_parse(const json_t *object, struct dhcp_spec *spec, struct e
 	return text ? error_set(error, ERROR_PARAMETER_RANGE, "identity",
 				"'%.32s' is no kind of client identity", text)
 		    : 0;
+}
+
+/* Pairs of hexadecimal digits, "" for none. */
+static int client_id_parse(const json_t *object, struct dhcp_spec *spec, struct error *error)
+{
+	const char *text = json_member_text(object, "client_id") ?: "";
+	size_t length = strlen(text);
+	bool valid = length % 2 == 0 && length / 2 <= sizeof(spec->client_id);
+
+	for (size_t i = 0; valid && i < length; i += 2) {
+		valid = isxdigit((unsigned char)text[i]) && isxdigit((unsigned char)text[i + 1]);
+		if (valid)
+			sscanf(text + i, "%2hhx", &spec->client_id[i / 2]);
+	}
+	spec->client_id_length = (uint8_t)(valid ? length / 2 : 0);
+	return valid ? 0
+		     : error_set(error, ERROR_NAME_INVALID, "client_id",
+				 "'%.64s' is no client identifier", text);
+}
+
+static char *client_id_print(const struct dhcp_spec *spec, char buffer[])
+{
+	buffer[0] = '\0';
+	for (unsigned i = 0; i < spec->client_id_length; i++)
+		sprintf(buffer + (size_t)2 * i, "%02x", spec->client_id[i]);
+	return buffer;
 }
 
 static int hostname_parse(const json_t *object, struct dhcp_spec *spec, struct error *error)
@@ -76,6 +105,8 @@ static int dhcp_parse(const json_t *object, void *ret_spec, struct error *error)
 				     (bool *)((char *)spec + truths[i].offset), error);
 	if (r >= 0)
 		r = identity_parse(object, spec, error);
+	if (r >= 0)
+		r = client_id_parse(object, spec, error);
 	return r < 0 ? r : hostname_parse(object, spec, error);
 }
 
@@ -85,8 +116,11 @@ static json_t *dhcp_print(const void *data)
 	_cleanup_json_ json_t *json =
 		json_pack("{s:s,s:I,s:s}", "link", spec->link, "metric", (json_int_t)spec->metric,
 			  "identity", identities[spec->identity]);
+	char id[2 * DHCP_CLIENT_ID_MAX + 1];
 	int r = 0;
 
+	if (spec->identity == DHCP_IDENTITY_EXACT)
+		r |= json_put(json, "client_id", json_string(client_id_print(spec, id)));
 	if (spec->hostname[0])
 		r |= json_put(json, "hostname", json_string(spec->hostname));
 	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
@@ -112,11 +146,17 @@ static int dhcp_observe(struct core *core, const void *wanted, void *ret_spec)
 	return observed_link_by_name(core_observed(core), spec->link) ? 0 : -ENODEV;
 }
 
+bool dhcp_spec_same_identity(const struct dhcp_spec *a, const struct dhcp_spec *b)
+{
+	return a->identity == b->identity && a->client_id_length == b->client_id_length &&
+	       memcmp(a->client_id, b->client_id, a->client_id_length) == 0;
+}
+
 static bool dhcp_satisfied(const void *wanted, const void *observed)
 {
 	const struct dhcp_spec *w = wanted, *o = observed;
 	bool same = strcmp(w->link, o->link) == 0 && w->metric == o->metric &&
-		    w->identity == o->identity && strcmp(w->hostname, o->hostname) == 0;
+		    dhcp_spec_same_identity(w, o) && strcmp(w->hostname, o->hostname) == 0;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
 		same = same && *(const bool *)((const char *)w + truths[i].offset) ==

@@ -55,7 +55,11 @@ int lease_from_message(const struct dhcp_message *message, usec_t now, struct dh
 /* Do both say the same, but for the times? */
 bool lease_same(const struct dhcp_lease *a, const struct dhcp_lease *b);
 
-/* For the store. Times are kept as boottime with the realtime of the end beside them: after another
+/* For the store: kind "lease", key the link's MAC. Whoever found another client's lease may put it
+ * there with the member `in_use` (true: its address is in the kernel, and it is gone on with;
+ * false: it is asked for); its times are this boot's then.
+ *
+ * Times are kept as boottime with the realtime of the end beside them: after another
  * boot (`same_boot` false) only the real time counts, and no more than the lease's own length is
  * left of it, whatever the clocks say. -EBADMSG when the stored object makes no sense. */
 json_t *lease_to_json(const struct dhcp_lease *lease);

@@ -59,6 +59,9 @@ int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spe
 		       struct error *error);
 void service_end_client(struct dhcp_service *service, const struct dhcp_spec *spec);
 
+/* dhcp_type.c */
+bool dhcp_spec_same_identity(const struct dhcp_spec *a, const struct dhcp_spec *b);
+
 /* worker.c */
 int worker_new(struct worker **ret, struct dhcp_service *service, const struct dhcp_spec *spec,
 	       const struct link *link);
@@ -86,8 +89,9 @@ bool worker_local_lease(const struct worker *worker, struct dhcp_lease *ret);
 
 /* worker_lease.c */
 
-/* The lease of this link that the store knows and that has not ended; true when there is one. */
-bool worker_recall_lease(const struct worker *worker, struct dhcp_lease *ret);
+/* The lease of this link that the store knows and that has not ended; true when there is one.
+ * `ret_in_use`: address and routes of it are in the kernel, unless somebody took them away. */
+bool worker_recall_lease(const struct worker *worker, struct dhcp_lease *ret, bool *ret_in_use);
 void worker_forget_lease(struct worker *worker);
 /* The address that intent derives from this client, or NULL. */
 const struct resource *worker_address_in_intent(const struct worker *worker);

@@ -60,7 +60,7 @@ int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spe
 				 spec->link);
 	/* Another identity makes another client; all else only changes what follows from the lease.
 	 */
-	if (worker && (worker->spec.identity != spec->identity ||
+	if (worker && (!dhcp_spec_same_identity(&worker->spec, spec) ||
 		       strcmp(worker->spec.hostname, spec->hostname) != 0 ||
 		       worker->spec.allow_ipv6_only != spec->allow_ipv6_only)) {
 		worker_drop(service, worker);

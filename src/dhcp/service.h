@@ -5,24 +5,31 @@
  */
 #pragma once
 
+#include "client.h"
 #include "core/core.h"
 
 enum dhcp_client_identity {
-	DHCP_IDENTITY_DUID, /* RFC 4361: IAID and DUID-LL, both of this interface's MAC */
-	DHCP_IDENTITY_MAC,  /* RFC 2132 9.14: type 1 and the MAC */
+	DHCP_IDENTITY_DUID,  /* RFC 4361: IAID and DUID-LL, both of this interface's MAC */
+	DHCP_IDENTITY_MAC,   /* RFC 2132 9.14: type 1 and the MAC */
+	DHCP_IDENTITY_EXACT, /* `client_id`: what another client was known by */
 };
 
 struct dhcp_spec {
 	char link[IFNAMSIZ];
 	uint32_t metric; /* of the routes, 0: chosen when the resource is made */
 	enum dhcp_client_identity identity;
+	uint8_t client_id_length; /* of DHCP_IDENTITY_EXACT; 0: none is sent */
+	uint8_t client_id[DHCP_CLIENT_ID_MAX];
 	char hostname[64]; /* sent to the server, "" for none */
 	bool use_dns;
 	bool use_routes;
 	bool use_mtu;
 	bool allow_ipv6_only; /* option 108, RFC 8925 */
-	bool release;	      /* tell the server when the resource is removed */
-	bool link_local;      /* take an address of 169.254/16 where no server answers, RFC 3927 */
+	/* The lease was found in use, by another client: what follows from it keeps the metrics and
+	 * sources that are there, also a metric of 0. */
+	bool as_found;
+	bool release;	 /* tell the server when the resource is removed */
+	bool link_local; /* take an address of 169.254/16 where no server answers, RFC 3927 */
 };
 
 extern const struct resource_type dhcp_type;

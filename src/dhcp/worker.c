@@ -21,6 +21,8 @@ int worker_new(struct worker **ret, struct dhcp_service *service, const struct d
 	struct dhcp_client_config config = {
 		.mac = link->mac,
 		.plain_mac_id = spec->identity == DHCP_IDENTITY_MAC,
+		.exact_id = spec->identity == DHCP_IDENTITY_EXACT,
+		.id_length = spec->client_id_length,
 		.rapid_commit = true,
 		.ipv6_only = spec->allow_ipv6_only,
 	};
@@ -39,6 +41,7 @@ int worker_new(struct worker **ret, struct dhcp_service *service, const struct d
 	acd_stop(&worker->acd);
 	worker->dna.next = USEC_INFINITY;
 	link_local_init(&worker->local);
+	memcpy(config.id, spec->client_id, sizeof(config.id));
 	memcpy(config.hostname, spec->hostname, sizeof(config.hostname));
 	if (getrandom(&config.seed, sizeof(config.seed), 0) != sizeof(config.seed))
 		return -errno;
@@ -344,16 +347,15 @@ static void carrier_lost(struct worker *worker, usec_t now)
 		dhcp_client_stop(worker->client, now, false);
 }
 
-/* Adopts a lease that was in use before the daemon was restarted: address and routes are there, so
- * nothing is asked and nothing written. */
+/* Adopts a lease that was in use before the daemon was started, its own or another client's:
+ * address and routes are there, so nothing is asked and nothing written. */
 static bool resume(struct worker *worker, usec_t now, const struct dhcp_lease *lease)
 {
 	const struct observed *observed = core_observed(worker->service->core);
 	struct ip_prefix prefix = {.address = ip_address_v4(lease->address.s_addr),
 				   .length = lease->prefix_length};
 
-	if (!core_same_boot(worker->service->core) ||
-	    !observed_address(observed, worker->index, &prefix))
+	if (!observed_address(observed, worker->index, &prefix))
 		return false;
 	dhcp_client_resume(worker->client, now, lease);
 	remember_gateway(worker);
@@ -368,9 +370,9 @@ static bool resume(struct worker *worker, usec_t now, const struct dhcp_lease *l
 static void begin(struct worker *worker, usec_t now)
 {
 	struct dhcp_lease lease;
-	bool known = worker_recall_lease(worker, &lease);
+	bool in_use, known = worker_recall_lease(worker, &lease, &in_use);
 
-	if (known && resume(worker, now, &lease))
+	if (known && in_use && resume(worker, now, &lease))
 		return;
 	worker_local_resume(worker, now);
 	dhcp_client_start(worker->client, now, known ? &lease : NULL);

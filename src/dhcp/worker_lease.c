@@ -41,15 +41,21 @@ void worker_forget_lease(struct worker *worker)
 			     "the lease of %s could not be forgotten", worker->spec.link);
 }
 
-bool worker_recall_lease(const struct worker *worker, struct dhcp_lease *ret)
+bool worker_recall_lease(const struct worker *worker, struct dhcp_lease *ret, bool *ret_in_use)
 {
 	_cleanup_json_ json_t *json = NULL;
 	struct core *core = worker->service->core;
 	char key[HARDWARE_ADDRESS_TEXT_MAX];
+	bool same_boot = core_same_boot(core);
+	const json_t *found;
 
 	store_key(worker, key);
-	return store_get(core_store(core), "lease", key, &json) >= 0 &&
-	       lease_from_json(json, core_same_boot(core), ret) >= 0 &&
+	if (store_get(core_store(core), "lease", key, &json) < 0)
+		return false;
+	/* Another client's lease, which adoption has put there since the daemon started. */
+	found = json_object_get(json, "in_use");
+	*ret_in_use = found ? json_is_true(found) : same_boot;
+	return lease_from_json(json, same_boot || found, ret) >= 0 &&
 	       ret->expires > clock_boottime_usec();
 }
 
@@ -91,7 +97,7 @@ uint32_t worker_choose_metric(const struct worker *worker, const struct link *li
 	const struct observed *observed = core_observed(worker->service->core);
 	uint32_t metric = worker->spec.metric ?: metric_in_intent(worker);
 
-	if (metric)
+	if (metric || worker->spec.as_found)
 		return metric;
 	metric = observed_free_metric(observed, link, 0);
 	while (metric_is_reserved(worker, metric))
