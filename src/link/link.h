@@ -1,10 +1,10 @@
 /*
  * link: the interfaces of this host, their addresses and their routes.
  *
- * Holds the resource types `device`, `link`, `port`, `mtu`, `address` and `route`, decides which
- * interfaces are ours to configure, and configures them as they appear: at boot and whenever one is
- * plugged in. An interface that somebody else made (a container's veth, docker0, a virtual
- * machine's tap) is left alone unless intent names it.
+ * Holds the resource types `device`, `link`, `port`, `mtu`, `setting`, `address`, `route` and
+ * `rule`, decides which interfaces are ours to configure, and configures them as they appear: at
+ * boot and whenever one is plugged in. An interface that somebody else made (a container's veth,
+ * docker0, a virtual machine's tap) is left alone unless intent names it.
  *
  *     *_type.c      the resource types; device_kinds.c has the kinds of devices
  *     ownership.c   whose a link is
@@ -49,6 +49,28 @@ struct mtu_spec {
 	uint32_t mtu; /* bytes */
 };
 
+/* ---- type "setting": key LINK/NAME. What the kernel does with the packets of a link. ---- */
+
+struct setting_spec {
+	char link[IFNAMSIZ];
+	char name[32]; /* of a row in setting_type.c */
+	int32_t value;
+};
+
+/* ---- type "rule": key FAMILY/PRIORITY. By which packets which table is asked. ---- */
+
+struct rule_spec {
+	uint8_t family;
+	uint8_t action;				     /* FR_ACT_* */
+	uint32_t priority;			     /* lower is asked first */
+	uint32_t table;				     /* of FR_ACT_TO_TBL, else 0 */
+	uint32_t mark, mask;			     /* mask 0: whatever the mark */
+	struct ip_prefix from, to;		     /* unset: any */
+	char incoming[IFNAMSIZ], outgoing[IFNAMSIZ]; /* "": any */
+	bool foreign;				     /* observed only: it bears `protocol` */
+	uint8_t protocol;
+};
+
 /* ---- type "address": key LINK/ADDRESS/LENGTH ---- */
 
 struct address_spec {
@@ -81,8 +103,10 @@ extern const struct resource_type device_type;
 extern const struct resource_type link_type;
 extern const struct resource_type port_type;
 extern const struct resource_type mtu_type;
+extern const struct resource_type setting_type;
 extern const struct resource_type address_type;
 extern const struct resource_type route_type;
+extern const struct resource_type rule_type;
 
 /* ---- which links are ours ---- */
 

@@ -267,6 +267,9 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	struct link_manager *manager = userdata;
 	struct core *core = manager->core;
 
+	if (kind == OBJECT_RULE && change == OBSERVED_REMOVED &&
+	    before->rule.protocol == AIOSNET_PROTOCOL)
+		core_schedule_convergence(core, "a rule was removed");
 	if (kind == OBJECT_LINK && before)
 		watch_devices(core, &before->link, after ? &after->link : NULL);
 	if (kind != OBJECT_LINK || !manager->started)
@@ -303,7 +306,8 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 		     const struct link_manager_config *config)
 {
 	static const struct resource_type *const types[] = {
-		&device_type, &link_type, &port_type, &mtu_type, &address_type, &route_type,
+		&device_type,  &link_type,    &port_type,  &mtu_type,
+		&setting_type, &address_type, &route_type, &rule_type,
 	};
 	_cleanup_(link_manager_cleanup) struct link_manager *manager = calloc(1, sizeof(*manager));
 	int r = 0;

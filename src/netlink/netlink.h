@@ -104,6 +104,9 @@ struct nlmsghdr *netlink_build_port_vlans(void *buffer, bool add, int index,
 struct nlmsghdr *netlink_build_port_vlans_dump(void *buffer, int index);
 struct nlmsghdr *netlink_build_address(void *buffer, bool add, const struct address *address);
 struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route);
+/* The message says as much as the kernel's own, so that netlink_parse() makes of it what it will
+ * make of the rule's announcement. A rule is deleted by what is set, its protocol included. */
+struct nlmsghdr *netlink_build_rule(void *buffer, bool add, const struct rule *rule);
 /* A dump of one kind; `index` other than 0 asks the kernel to filter by link where it can: for
  * addresses, routes and neighbours. */
 struct nlmsghdr *netlink_build_dump(void *buffer, enum object_kind kind, int index);
