@@ -107,6 +107,8 @@ static int dhcp_parse(const json_t *object, void *ret_spec, struct error *error)
 		r = identity_parse(object, spec, error);
 	if (r >= 0)
 		r = client_id_parse(object, spec, error);
+	if (r >= 0)
+		r = fallback_parse(json_object_get(object, "fallback"), &spec->fallback, error);
 	return r < 0 ? r : hostname_parse(object, spec, error);
 }
 
@@ -121,6 +123,8 @@ static json_t *dhcp_print(const void *data)
 
 	if (spec->identity == DHCP_IDENTITY_EXACT)
 		r |= json_put(json, "client_id", json_string(client_id_print(spec, id)));
+	if (spec->fallback.address.s_addr)
+		r |= json_put(json, "fallback", fallback_print(&spec->fallback));
 	if (spec->hostname[0])
 		r |= json_put(json, "hostname", json_string(spec->hostname));
 	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
@@ -156,7 +160,8 @@ static bool dhcp_satisfied(const void *wanted, const void *observed)
 {
 	const struct dhcp_spec *w = wanted, *o = observed;
 	bool same = strcmp(w->link, o->link) == 0 && w->metric == o->metric &&
-		    dhcp_spec_same_identity(w, o) && strcmp(w->hostname, o->hostname) == 0;
+		    dhcp_spec_same_identity(w, o) && strcmp(w->hostname, o->hostname) == 0 &&
+		    fallback_equal(&w->fallback, &o->fallback);
 
 	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
 		same = same && *(const bool *)((const char *)w + truths[i].offset) ==
@@ -178,6 +183,7 @@ static int dhcp_apply(struct core *core, const void *before, const void *after, 
 const struct resource_type dhcp_type = {
 	.name = "dhcp",
 	.order = 50,
+	.internal = true,
 	.spec_size = sizeof(struct dhcp_spec),
 	.parse = dhcp_parse,
 	.print = dhcp_print,

@@ -70,8 +70,9 @@ int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spe
 		worker->spec = *spec;
 		worker->metric = spec->metric ?: worker->metric;
 		worker->asked = true;
-		if (!spec->link_local)
-			worker_local_end(worker);
+		worker_local_end(worker);
+		if (!dhcp_client_lease(worker->client))
+			worker_local_resume(worker, clock_boottime_usec());
 		worker_schedule_derivation(worker, "the client's settings changed");
 		return 0;
 	}

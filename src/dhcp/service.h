@@ -7,6 +7,7 @@
 
 #include "client.h"
 #include "core/core.h"
+#include "fallback.h"
 
 enum dhcp_client_identity {
 	DHCP_IDENTITY_DUID,  /* RFC 4361: IAID and DUID-LL, both of this interface's MAC */
@@ -28,7 +29,8 @@ struct dhcp_spec {
 	/* The lease was found in use, by another client: what follows from it keeps the metrics and
 	 * sources that are there, also a metric of 0. */
 	bool as_found;
-	bool release;	 /* tell the server when the resource is removed */
+	bool release;		       /* tell the server when the resource is removed */
+	struct dhcp_fallback fallback; /* in use while there is no lease */
 	bool link_local; /* take an address of 169.254/16 where no server answers, RFC 3927 */
 };
 

@@ -1,7 +1,7 @@
 /*
- * What a worker does where nobody answers DHCP: it takes a link-local address (RFC 3927), goes on
- * asking, and gives the address up for a lease. For intent it is a lease of its own making, without
- * gateway, names or end; the store does not keep it.
+ * What a worker does where nobody answers DHCP: it uses the fallback that its specification has, or
+ * takes a link-local address (RFC 3927), goes on asking, and gives the address up for a lease. For
+ * intent it is a lease of its own making, without end; the store does not keep it.
  */
 #include <arpa/inet.h>
 #include <string.h>
@@ -31,6 +31,11 @@ static void on_verdict(struct worker *worker, enum link_local_verdict verdict)
 		tell(worker, "link_local.lost",
 		     "somebody else has the link-local address, another is tried");
 	}
+}
+
+static bool is_fallback(const struct worker *worker, struct in_addr address)
+{
+	return address.s_addr && address.s_addr == worker->spec.fallback.address.s_addr;
 }
 
 void worker_local_begin(struct worker *worker)
@@ -63,22 +68,27 @@ static struct in_addr address_in_use(const struct worker *worker)
 	if (ip_prefix_parse(text, &prefix, "address", NULL) < 0 ||
 	    prefix.address.family != AF_INET || !observed_address(observed, worker->index, &prefix))
 		return address;
-	if (ip_address_is_link_local(&prefix.address))
-		memcpy(&address, prefix.address.bytes, sizeof(address));
+	if (is_fallback(worker, prefix.address.v4) ||
+	    (ip_address_is_link_local(&prefix.address) && worker->spec.link_local))
+		address = prefix.address.v4;
 	return address;
 }
 
 void worker_local_resume(struct worker *worker, usec_t now)
 {
-	struct in_addr address = link_local_address(&worker->local);
+	struct in_addr used = link_local_address(&worker->local), wanted;
 
-	if (!address.s_addr)
-		address = address_in_use(worker);
-	if (!worker->spec.link_local || !address.s_addr ||
-	    transport_open_arp(worker->service->transport) < 0)
+	if (!used.s_addr)
+		used = address_in_use(worker);
+	wanted = used;
+	if (worker->spec.fallback.address.s_addr && worker->local.conflicts == 0)
+		wanted = worker->spec.fallback.address;
+	if (!wanted.s_addr || transport_open_arp(worker->service->transport) < 0)
 		return;
-	link_local_resume(&worker->local, now, &worker->mac, address);
-	worker->derived = true;
+	link_local_resume(&worker->local, now, &worker->mac, wanted);
+	worker->derived = used.s_addr != 0;
+	if (used.s_addr != wanted.s_addr)
+		worker_schedule_derivation(worker, "used until a DHCP server answers");
 }
 
 void worker_local_end(struct worker *worker)
@@ -99,6 +109,7 @@ void worker_local_timeout(struct worker *worker, usec_t now)
 
 bool worker_local_lease(const struct worker *worker, struct dhcp_lease *ret)
 {
+	const struct dhcp_fallback *fallback = &worker->spec.fallback;
 	struct in_addr address = link_local_address(&worker->local);
 
 	if (!address.s_addr)
@@ -110,5 +121,12 @@ bool worker_local_lease(const struct worker *worker, struct dhcp_lease *ret)
 		.rebind = USEC_INFINITY,
 		.expires = USEC_INFINITY,
 	};
+	if (!is_fallback(worker, address))
+		return true;
+	ret->prefix_length = fallback->prefix_length;
+	ret->gateways[0] = fallback->gateway;
+	ret->gateways_count = fallback->gateway.s_addr ? 1 : 0;
+	memcpy(ret->dns, fallback->dns, sizeof(fallback->dns));
+	ret->dns_count = fallback->dns_count;
 	return true;
 }

@@ -14,11 +14,13 @@ static const char *const identity_values[] = {"duid", "mac", NULL};
 static const struct field configure_parameters[] = {
 	{"link", FIELD_LINK, .required = true, .help = LINK_HELP},
 	{"method", FIELD_TEXT, .required = true, .values = method_values,
-	 .help = "dhcp: as the network's server says; static: as given here; auto: as a link is "
-		 "treated that nobody configured; off: no address, and switched off"},
+	 .help = "dhcp: as the network's server says; static: as given here; auto: by DHCP, and "
+		 "until a server answers as given here (without addresses: as a link that "
+		 "nobody configured); off: no address, and switched off"},
 	{"addresses", FIELD_INTERFACE_ADDRESS, .list = true, .items_most = ADDRESSES_MOST,
-	 .help = "static: its addresses, each with the length of its prefix, as 192.0.2.7/24"},
-	{"gateway", FIELD_ADDRESS, .help = "static: next hop of the default route"},
+	 .help = "static: its addresses, each with the length of its prefix, as 192.0.2.7/24; "
+		 "auto: one IPv4 address"},
+	{"gateway", FIELD_ADDRESS, .help = "static, auto: next hop of the default route"},
 	{"gateway6", FIELD_ADDRESS,
 	 .help = "static: next hop of the IPv6 default route, beside an IPv4 one"},
 	{"dns", FIELD_ADDRESS, .list = true, .items_most = RESOLVER_SERVERS_MAX,
@@ -54,10 +56,10 @@ static const struct {
 	const char *parameter;
 	unsigned methods; /* bits by index in method_values */
 } applicability[] = {
-	{"addresses", 1 << 1},
-	{"gateway", 1 << 1},
+	{"addresses", 1 << 1 | 1 << 2},
+	{"gateway", 1 << 1 | 1 << 2},
 	{"gateway6", 1 << 1},
-	{"dns", 1 << 0 | 1 << 1},
+	{"dns", 1 << 0 | 1 << 1 | 1 << 2},
 	{"search", 1 << 0 | 1 << 1},
 	{"metric", 1 << 0 | 1 << 1},
 	{"identity", 1 << 0},
@@ -156,6 +158,53 @@ static int remove_former(const struct tool_call *call, struct proposal *proposal
 	return 0;
 }
 
+/* ---- does it make sense? ---- */
+
+/* The network's own address and its broadcast address are nobody's. */
+static int check_host_part(const struct ip_prefix *prefix, const char *path, struct error *error)
+{
+	const struct ip_prefix network = ip_prefix_network(prefix);
+	unsigned bits = ip_family_bits(prefix->address.family);
+	char text[IP_PREFIX_TEXT_MAX];
+	uint32_t host;
+	int r;
+
+	if (prefix->length + 1u >= bits)
+		return 0;
+	host = ~ip_length_to_netmask(prefix->length);
+	if (!ip_address_equal(&network.address, &prefix->address) &&
+	    (prefix->address.family != AF_INET || (prefix->address.v4.s_addr & host) != host))
+		return 0;
+	r = error_set(error, ERROR_ADDRESS_INVALID, path, "%s is the %s address of its network",
+		      ip_prefix_print(prefix, text),
+		      ip_address_equal(&network.address, &prefix->address) ? "first, its own,"
+									   : "broadcast");
+	error_hint(error, "give the interface's own address with the length of the prefix");
+	return r;
+}
+
+static int check_gateway(const char *parameter, const struct ip_address *gateway,
+			 const struct ip_prefix *prefixes, size_t count, struct error *error)
+{
+	char text[IP_ADDRESS_TEXT_MAX], prefix[IP_PREFIX_TEXT_MAX];
+	int r;
+
+	ip_address_print(gateway, text);
+	for (size_t i = 0; i < count; i++)
+		if (ip_address_equal(&prefixes[i].address, gateway))
+			return error_set(error, ERROR_PARAMETER_CONFLICT, parameter,
+					 "%s is an address of the interface itself", text);
+	if (ip_address_is_link_local(gateway))
+		return 0;
+	for (size_t i = 0; i < count; i++)
+		if (ip_prefix_contains(&prefixes[i], gateway))
+			return 0;
+	r = error_set(error, ERROR_GATEWAY_OUTSIDE, parameter, "No prefix of the addresses has %s",
+		      text);
+	error_hint(error, "the first address is in %s", ip_prefix_print(&prefixes[0], prefix));
+	return r;
+}
+
 /* ---- what is wanted ---- */
 
 static int put_link(const struct tool_call *call, struct proposal *proposal, const char *name,
@@ -213,6 +262,54 @@ static int put_resolver(const struct tool_call *call, struct proposal *proposal,
 	return proposal_put(proposal, &resolver_type, &spec);
 }
 
+static bool is_fallback(const json_t *arguments)
+{
+	return strcmp(json_member_text(arguments, "method"), "auto") == 0 &&
+	       json_object_get(arguments, "addresses");
+}
+
+/* What method auto uses until a server answers: the first address, the gateway, the name servers.
+ */
+static int put_fallback(const json_t *arguments, json_t *spec, struct error *error)
+{
+	static const char *const same[] = {"gateway", "dns"};
+	json_t *addresses = json_object_get(arguments, "addresses");
+	json_t *fallback = json_object();
+	int r = json_object_set(fallback, "address", json_array_get(addresses, 0));
+
+	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(same); i++)
+		if (json_object_get(arguments, same[i]))
+			r = json_object_set(fallback, same[i], json_object_get(arguments, same[i]));
+	if (json_object_set_new(spec, "fallback", fallback) < 0 || r < 0)
+		return out_of_memory(error);
+	return 0;
+}
+
+/* With method auto, addresses are what is used until a server answers. */
+static int check_fallback(const json_t *arguments, struct error *error)
+{
+	struct ip_prefix prefix;
+	struct ip_address gateway;
+	const char *text = json_member_text(arguments, "gateway");
+	const json_t *addresses = json_object_get(arguments, "addresses");
+	int r;
+
+	if (json_array_size(addresses) != 1)
+		return error_set(error, ERROR_PARAMETER_CONFLICT, "addresses",
+				 "Method auto takes one address, to be used until a DHCP server "
+				 "answers");
+	r = ip_prefix_parse(json_string_value(json_array_get(addresses, 0)), &prefix,
+			    "addresses[0]", error);
+	if (r == 0 && prefix.address.family != AF_INET)
+		return error_set(error, ERROR_ADDRESS_INVALID, "addresses[0]",
+				 "Method auto takes an IPv4 address");
+	if (r == 0)
+		r = check_host_part(&prefix, "addresses[0]", error);
+	if (r == 0 && text)
+		r = ip_address_parse(text, &gateway, "gateway", error);
+	return r == 0 && text ? check_gateway("gateway", &gateway, &prefix, 1, error) : r;
+}
+
 static int put_dhcp(const struct tool_call *call, struct proposal *proposal, const char *link,
 		    struct error *error)
 {
@@ -220,6 +317,7 @@ static int put_dhcp(const struct tool_call *call, struct proposal *proposal, con
 	static const char *const same[] = {"metric",  "identity",	 "hostname",
 					   "release", "allow_ipv6_only", "link_local"};
 	const json_t *arguments = tool_call_arguments(call);
+	bool automatic = is_fallback(arguments);
 	bool own_servers = json_array_size(json_object_get(arguments, "dns")) > 0;
 	json_t *spec = json_pack("{ss}", "link", link);
 
@@ -233,7 +331,11 @@ static int put_dhcp(const struct tool_call *call, struct proposal *proposal, con
 			return out_of_memory(error);
 		}
 	}
-	if (own_servers)
+	if (automatic && put_fallback(arguments, spec, error) < 0) {
+		json_decref(spec);
+		return -ENOMEM;
+	}
+	if (own_servers && !automatic)
 		json_object_set_new(spec, "use_dns", json_false());
 	if (!json_member_true(arguments, "use_routes"))
 		json_object_set_new(spec, "use_routes", json_false());
@@ -246,29 +348,6 @@ static int put_dhcp(const struct tool_call *call, struct proposal *proposal, con
 }
 
 /* ---- static ---- */
-
-/* The network's own address and its broadcast address are nobody's. */
-static int check_host_part(const struct ip_prefix *prefix, const char *path, struct error *error)
-{
-	const struct ip_prefix network = ip_prefix_network(prefix);
-	unsigned bits = ip_family_bits(prefix->address.family);
-	char text[IP_PREFIX_TEXT_MAX];
-	uint32_t host;
-	int r;
-
-	if (prefix->length + 1u >= bits)
-		return 0;
-	host = ~ip_length_to_netmask(prefix->length);
-	if (!ip_address_equal(&network.address, &prefix->address) &&
-	    (prefix->address.family != AF_INET || (prefix->address.v4.s_addr & host) != host))
-		return 0;
-	r = error_set(error, ERROR_ADDRESS_INVALID, path, "%s is the %s address of its network",
-		      ip_prefix_print(prefix, text),
-		      ip_address_equal(&network.address, &prefix->address) ? "first, its own,"
-									   : "broadcast");
-	error_hint(error, "give the interface's own address with the length of the prefix");
-	return r;
-}
 
 static int put_addresses(const struct tool_call *call, struct proposal *proposal, const char *link,
 			 struct ip_prefix *ret, size_t *ret_count, struct error *error)
@@ -298,28 +377,6 @@ static int put_addresses(const struct tool_call *call, struct proposal *proposal
 		return 0;
 	r = error_set(error, ERROR_PARAMETER_MISSING, "addresses", "Method static needs addresses");
 	error_hint(error, "addresses=[\"192.0.2.7/24\"], or method=dhcp");
-	return r;
-}
-
-static int check_gateway(const char *parameter, const struct ip_address *gateway,
-			 const struct ip_prefix *prefixes, size_t count, struct error *error)
-{
-	char text[IP_ADDRESS_TEXT_MAX], prefix[IP_PREFIX_TEXT_MAX];
-	int r;
-
-	ip_address_print(gateway, text);
-	for (size_t i = 0; i < count; i++)
-		if (ip_address_equal(&prefixes[i].address, gateway))
-			return error_set(error, ERROR_PARAMETER_CONFLICT, parameter,
-					 "%s is an address of the interface itself", text);
-	if (ip_address_is_link_local(gateway))
-		return 0;
-	for (size_t i = 0; i < count; i++)
-		if (ip_prefix_contains(&prefixes[i], gateway))
-			return 0;
-	r = error_set(error, ERROR_GATEWAY_OUTSIDE, parameter, "No prefix of the addresses has %s",
-		      text);
-	error_hint(error, "the first address is in %s", ip_prefix_print(&prefixes[0], prefix));
 	return r;
 }
 
@@ -377,6 +434,8 @@ static int propose_configure(struct tool_call *call, struct proposal *proposal, 
 		r = check_ownership(call, link, error);
 	if (r == 0)
 		r = check_applicability(arguments, error);
+	if (r == 0 && is_fallback(arguments))
+		r = check_fallback(arguments, error);
 	if (r < 0)
 		return r;
 	if (put_link(call, proposal, name, strcmp(method, "off") != 0) < 0)
@@ -387,7 +446,8 @@ static int propose_configure(struct tool_call *call, struct proposal *proposal, 
 		r = put_dhcp(call, proposal, name, error);
 	if (r < 0)
 		return r;
-	if (put_resolver(call, proposal, name) < 0 || remove_former(call, proposal, name) < 0)
+	if ((!is_fallback(arguments) && put_resolver(call, proposal, name) < 0) ||
+	    remove_former(call, proposal, name) < 0)
 		return out_of_memory(error);
 	return 0;
 }
