@@ -83,7 +83,15 @@ struct address_spec {
 	uint8_t protocol;	     /* IFA_PROTO of a foreign one */
 };
 
-/* ---- type "route": key TABLE/DESTINATION/METRIC, for IPv6 also /LINK ---- */
+/* ---- type "route": key TABLE/DESTINATION/METRIC, for IPv6 also /LINK ("" of several) ---- */
+
+#define ROUTE_NEXTHOPS_MAX 8
+
+struct route_nexthop {
+	char link[IFNAMSIZ];
+	struct ip_address gateway; /* unset: on-link */
+	uint16_t weight;	   /* 1 to 256: the share of connections that take it */
+};
 
 struct route_spec {
 	char link[IFNAMSIZ]; /* "" for blackhole and unreachable */
@@ -92,11 +100,13 @@ struct route_spec {
 	struct ip_address source;  /* preferred source, unset: the kernel chooses */
 	uint32_t table;		   /* 254 is main */
 	uint32_t metric;
-	uint32_t mtu;	  /* bytes, 0: the link's */
-	uint8_t type;	  /* RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT */
-	bool onlink;	  /* the gateway is reached though no prefix has it */
-	bool foreign;	  /* observed only: not made by us, it bears `protocol` */
-	uint8_t protocol; /* rtm_protocol of a foreign one */
+	uint32_t mtu;		/* bytes, 0: the link's */
+	uint8_t type;		/* RTN_UNICAST, RTN_BLACKHOLE, RTN_UNREACHABLE, RTN_PROHIBIT */
+	uint8_t nexthops_count; /* of a multipath route, whose own link and gateway are unset */
+	bool onlink;		/* the gateway is reached though no prefix has it */
+	bool foreign;		/* observed only: not made by us, it bears `protocol` */
+	uint8_t protocol;	/* rtm_protocol of a foreign one */
+	struct route_nexthop nexthops[ROUTE_NEXTHOPS_MAX];
 };
 
 extern const struct resource_type device_type;

@@ -197,7 +197,7 @@ static bool route_would_go(struct core *core, const struct plan *plan, const str
 				  .metric = route->metric};
 	char id[RESOURCE_KEY_MAX + 16];
 
-	if (link)
+	if (link && route->nexthops <= 1)
 		memcpy(spec.link, link->name, sizeof(spec.link));
 	if (step_for(plan, &route_type, resource_id(&route_type, &spec, id)))
 		return true;
@@ -293,8 +293,9 @@ static void consider_step(const struct observed *observed, const struct plan *pl
 	}
 	if (step->after && step->type == &route_type && route->table == RT_TABLE_MAIN &&
 	    ip_prefix_contains(&route->destination, remote)) {
-		carries = route->type != RTN_UNICAST
-				  ? -ENOLINK
+		carries = route->type != RTN_UNICAST ? -ENOLINK
+			  : route->nexthops_count
+				  ? 1
 				  : link_would_carry(plan,
 						     observed_link_by_name(observed, route->link));
 		if (carries)

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "kernel_error.h"
+#include "route_nexthops.h"
 
 #define METRIC_IPV6_DEFAULT 1024 /* IP6_RT_PRIO_USER: what the kernel makes of 0 */
 
@@ -55,7 +56,10 @@ static int route_parse(const json_t *object, void *ret_spec, struct error *error
 	const char *destination;
 	int r = route_type_parse(object, &spec->type, error);
 
-	if (r >= 0 && (spec->type == RTN_UNICAST || json_object_get(object, "link")))
+	if (r >= 0)
+		r = route_nexthops_parse(object, spec, error);
+	if (r >= 0 && !spec->nexthops_count &&
+	    (spec->type == RTN_UNICAST || json_object_get(object, "link")))
 		r = spec_member_link(object, "link", spec->link, error);
 	if (r >= 0)
 		r = spec_member_text(object, "destination", &destination, error);
@@ -96,6 +100,7 @@ static json_t *route_print(const void *data)
 		r |= json_put(json, "link", json_string(spec->link));
 	r |= json_put_address(json, "gateway", &spec->gateway);
 	r |= json_put_address(json, "source", &spec->source);
+	r |= route_nexthops_print(spec, json);
 	if (spec->mtu)
 		r |= json_put(json, "mtu", json_integer(spec->mtu));
 	if (spec->onlink)
@@ -121,7 +126,7 @@ static unsigned route_rank(const void *data)
 {
 	const struct route_spec *spec = data;
 
-	return ip_address_is_set(&spec->gateway);
+	return spec->nexthops_count || ip_address_is_set(&spec->gateway);
 }
 
 static const struct route *route_in_place(struct core *core, const struct route_spec *spec)
@@ -148,6 +153,20 @@ static int family_agrees(const struct route_spec *spec, const struct ip_address 
 			 "the %s and the destination are of different address families", parameter);
 }
 
+static int nexthops_validate(const struct route_spec *spec, struct error *error)
+{
+	if (spec->nexthops_count && spec->type != RTN_UNICAST)
+		return error_set(error, ERROR_PARAMETER_CONFLICT, "nexthops",
+				 "a %s route has no nexthops", route_type_text(spec->type));
+	for (unsigned i = 0; i < spec->nexthops_count; i++) {
+		int r = family_agrees(spec, &spec->nexthops[i].gateway, "nexthops.gateway", error);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int route_validate(struct core *core, const void *data, struct error *error)
 {
 	const struct route_spec *spec = data;
@@ -157,6 +176,8 @@ static int route_validate(struct core *core, const void *data, struct error *err
 
 	if (r >= 0)
 		r = family_agrees(spec, &spec->source, "source", error);
+	if (r >= 0)
+		r = nexthops_validate(spec, error);
 	if (r < 0)
 		return r;
 	if (spec->type != RTN_UNICAST && ip_address_is_set(&spec->gateway))
@@ -166,7 +187,7 @@ static int route_validate(struct core *core, const void *data, struct error *err
 	present = route_in_place(core, spec);
 	if (!present || present->protocol == AIOSNET_PROTOCOL ||
 	    core_resource(core, resource_id(&route_type, spec, id)) ||
-	    ip_address_equal(&present->gateway, &spec->gateway))
+	    (ip_address_equal(&present->gateway, &spec->gateway) && !spec->nexthops_count))
 		return 0;
 	r = error_set(error, ERROR_ROUTE_EXISTS, "destination",
 		      "somebody else's route by %s has this destination and metric",
@@ -180,7 +201,11 @@ static unsigned route_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX
 	const struct route_spec *spec = data;
 
 	ret[0] = spec->link;
-	return spec->link[0] ? 1 : 0;
+	if (!spec->nexthops_count)
+		return spec->link[0] ? 1 : 0;
+	for (unsigned i = 0; i < spec->nexthops_count; i++)
+		ret[i] = spec->nexthops[i].link;
+	return spec->nexthops_count;
 }
 
 static int route_observe(struct core *core, const void *wanted, void *ret_spec)
@@ -190,18 +215,29 @@ static int route_observe(struct core *core, const void *wanted, void *ret_spec)
 	const struct route *route;
 	const struct link *link;
 	struct route_spec *ret = ret_spec;
+	const char *links[RESOURCE_LINKS_MAX];
+	unsigned count;
 
-	if (spec->link[0] && !observed_link_by_name(observed, spec->link))
-		return -ENODEV;
+	count = route_needs(spec, links);
+	for (unsigned i = 0; i < count; i++)
+		if (!observed_link_by_name(observed, links[i]))
+			return -ENODEV;
 	route = route_in_place(core, spec);
 	if (!route)
 		return 0;
 	link = route->link ? observed_link(observed, route->link) : NULL;
 	memset(ret, 0, sizeof(*ret));
-	if (link && (route->type == RTN_UNICAST || spec->link[0]))
-		memcpy(ret->link, link->name, sizeof(ret->link));
+	if (route->nexthops > 1) {
+		int r = route_nexthops_observe(core, route, ret);
+
+		if (r < 0)
+			return r;
+	} else {
+		if (link && (route->type == RTN_UNICAST || spec->link[0]))
+			memcpy(ret->link, link->name, sizeof(ret->link));
+		ret->gateway = route->gateway;
+	}
 	ret->destination = spec->destination;
-	ret->gateway = route->gateway;
 	ret->source = route->source;
 	ret->table = spec->table;
 	ret->metric = spec->metric;
@@ -220,7 +256,7 @@ static bool route_satisfied(const void *wanted, const void *observed)
 	return w->type == o->type && w->mtu == o->mtu &&
 	       (w->type != RTN_UNICAST || strcmp(w->link, o->link) == 0) &&
 	       w->gateway.family == o->gateway.family &&
-	       ip_address_equal(&w->gateway, &o->gateway) &&
+	       ip_address_equal(&w->gateway, &o->gateway) && route_nexthops_equal(w, o) &&
 	       (!ip_address_is_set(&w->source) || ip_address_equal(&w->source, &o->source));
 }
 
@@ -228,7 +264,7 @@ static int route_request(struct core *core, bool add, const struct route_spec *s
 			 struct error *error)
 {
 	const struct link *link = observed_link_by_name(core_observed(core), spec->link);
-	bool gateway = ip_address_is_set(&spec->gateway);
+	bool gateway = route_rank(spec) > 0;
 	char buffer[NETLINK_MESSAGE_MAX], text[IP_PREFIX_TEXT_MAX], what[96];
 	struct route route = {
 		.destination = spec->destination,
@@ -243,6 +279,8 @@ static int route_request(struct core *core, bool add, const struct route_spec *s
 		.flags = spec->onlink ? RTNH_F_ONLINK : 0,
 		.nexthops = 1,
 	};
+	struct nlmsghdr *message;
+	struct nexthops nexthops;
 	int r;
 
 	if (spec->link[0] && !link)
@@ -250,7 +288,15 @@ static int route_request(struct core *core, bool add, const struct route_spec *s
 				       "there is no interface '%s'", spec->link)
 			   : 0;
 	route.link = link ? link->index : 0;
-	r = netlink_request(core_netlink(core), netlink_build_route(buffer, add, &route));
+	if (add && spec->nexthops_count) {
+		r = route_nexthops_resolve(core, spec, &nexthops, error);
+		if (r < 0)
+			return r;
+		message = netlink_build_multipath_route(buffer, &route, &nexthops);
+	} else {
+		message = netlink_build_route(buffer, add, &route);
+	}
+	r = netlink_request(core_netlink(core), message);
 	if (r >= 0 || (!add && (r == -ESRCH || r == -ENODEV)))
 		return 0;
 	snprintf(what, sizeof(what), "%s the route to %s", add ? "adding" : "removing",

@@ -120,9 +120,8 @@ static const struct attribute route_rows[] = {
 };
 static const struct attribute_table route_table = ATTRIBUTE_TABLE(route_rows);
 
-static void put_gateway(struct nlmsghdr *message, const struct route *route)
+static void put_gateway(struct nlmsghdr *message, const struct ip_address *gateway, int family)
 {
-	const struct ip_address *gateway = &route->gateway;
 	struct {
 		uint16_t family;
 		uint8_t bytes[16];
@@ -130,7 +129,7 @@ static void put_gateway(struct nlmsghdr *message, const struct route *route)
 
 	if (!ip_address_is_set(gateway))
 		return;
-	if (gateway->family == route->destination.address.family) {
+	if (gateway->family == family) {
 		mnl_attr_put(message, RTA_GATEWAY, ip_family_bytes(gateway->family),
 			     gateway->bytes);
 		return;
@@ -150,7 +149,7 @@ static void put_mtu(struct nlmsghdr *message, const struct route *route)
 	mnl_attr_nest_end(message, metrics);
 }
 
-struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route)
+static struct nlmsghdr *begin_route(void *buffer, bool add, const struct route *route)
 {
 	struct nlmsghdr *message =
 		begin(buffer, add ? RTM_NEWROUTE : RTM_DELROUTE, change_flags(add));
@@ -168,9 +167,55 @@ struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route 
 	if (destination->length)
 		mnl_attr_put(message, RTA_DST, ip_family_bytes(destination->address.family),
 			     destination->address.bytes);
-	put_gateway(message, route);
 	attribute_put(message, &route_table, route);
 	put_mtu(message, route);
+	return message;
+}
+
+struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route)
+{
+	struct nlmsghdr *message = begin_route(buffer, add, route);
+
+	put_gateway(message, &route->gateway, route->destination.address.family);
+	return message;
+}
+
+/* Each is a struct rtnexthop and the attributes of its own. */
+static void put_nexthop(struct nlmsghdr *message, const struct route *route,
+			const struct nexthop *nexthop)
+{
+	struct rtnexthop *header = mnl_nlmsg_get_payload_tail(message);
+	uint32_t start = message->nlmsg_len;
+
+	*header = (struct rtnexthop){
+		.rtnh_flags = route->flags & RTNH_F_ONLINK,
+		.rtnh_hops = (uint8_t)(nexthop->weight - 1),
+		.rtnh_ifindex = nexthop->link,
+	};
+	message->nlmsg_len += RTNH_ALIGN(sizeof(*header));
+	put_gateway(message, &nexthop->gateway, route->destination.address.family);
+	header->rtnh_len = (uint16_t)(message->nlmsg_len - start);
+}
+
+struct nlmsghdr *netlink_build_multipath_route(void *buffer, const struct route *route,
+					       const struct nexthops *nexthops)
+{
+	struct nlmsghdr *message = begin_route(buffer, true, route);
+	struct nlattr *multipath = mnl_attr_nest_start(message, RTA_MULTIPATH);
+
+	for (unsigned i = 0; i < MIN(nexthops->count, NEXTHOPS_MAX); i++)
+		put_nexthop(message, route, &nexthops->at[i]);
+	mnl_attr_nest_end(message, multipath);
+	return message;
+}
+
+struct nlmsghdr *netlink_build_table_dump(void *buffer, int family, uint32_t table)
+{
+	struct nlmsghdr *message = begin(buffer, RTM_GETROUTE, NLM_F_DUMP);
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->rtm_family = (uint8_t)family;
+	mnl_attr_put_u32(message, RTA_TABLE, table);
 	return message;
 }
 

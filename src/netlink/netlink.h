@@ -104,6 +104,12 @@ struct nlmsghdr *netlink_build_port_vlans(void *buffer, bool add, int index,
 struct nlmsghdr *netlink_build_port_vlans_dump(void *buffer, int index);
 struct nlmsghdr *netlink_build_address(void *buffer, bool add, const struct address *address);
 struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route *route);
+/* With several nexthops, in the place of the route's own link and gateway. */
+struct nlmsghdr *netlink_build_multipath_route(void *buffer, const struct route *route,
+					       const struct nexthops *nexthops);
+/* A dump of the routes of one family and table: what the mirror leaves out of them. -ENOENT when
+ * there is no such table. */
+struct nlmsghdr *netlink_build_table_dump(void *buffer, int family, uint32_t table);
 /* The message says as much as the kernel's own, so that netlink_parse() makes of it what it will
  * make of the rule's announcement. A rule is deleted by what is set, its protocol included. */
 struct nlmsghdr *netlink_build_rule(void *buffer, bool add, const struct rule *rule);
@@ -133,6 +139,10 @@ bool netlink_link_is_wireless(int index);
  * other than IPv4 and IPv6.
  */
 int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union object *ret);
+
+/* The nexthops of a route's message; none of one that states a single gateway. Returns 0, or
+ * -EBADMSG. */
+int netlink_parse_nexthops(const struct nlmsghdr *message, struct nexthops *ret);
 
 /* Adds the VLANs that the message, an answer to netlink_build_port_vlans_dump(), tells of port
  * `index` to `ret`. Returns 0, or -EBADMSG. */

@@ -1,9 +1,8 @@
 #include "parse.h"
 
 /* RTA_VIA: a gateway of another family than the destination's. */
-static int read_via(struct cursor payload, void *object)
+static int read_via_address(struct cursor payload, struct ip_address *ret)
 {
-	struct route *route = object;
 	uint16_t family;
 
 	cursor_copy(&payload, &family, sizeof(family));
@@ -11,24 +10,32 @@ static int read_via(struct cursor payload, void *object)
 		return -EBADMSG;
 	if (cursor_left(&payload) < ip_family_bytes(family) || !ip_family_bytes(family))
 		return -EBADMSG;
-	route->gateway.family = family;
-	cursor_copy(&payload, route->gateway.bytes, ip_family_bytes(family));
+	ret->family = family;
+	cursor_copy(&payload, ret->bytes, ip_family_bytes(family));
 	return 0;
 }
 
+static int read_via(struct cursor payload, void *object)
+{
+	return read_via_address(payload, &((struct route *)object)->gateway);
+}
+
+static int read_nexthop_via(struct cursor payload, void *object)
+{
+	return read_via_address(payload, &((struct nexthop *)object)->gateway);
+}
+
 static const struct attribute nexthop_rows[] = {
-	[RTA_GATEWAY] = ATTRIBUTE(IP, struct route, gateway),
-	[RTA_VIA] = ATTRIBUTE_CALLED(read_via),
+	[RTA_GATEWAY] = ATTRIBUTE(IP, struct nexthop, gateway),
+	[RTA_VIA] = ATTRIBUTE_CALLED(read_nexthop_via),
 };
 static const struct attribute_table nexthop_table = ATTRIBUTE_TABLE(nexthop_rows);
 
-/* The first nexthop stands for the route; the others are counted. */
-static int read_multipath(struct cursor payload, void *object)
+/* The first at most `most` nexthops, and how many there are; the flags of the first. */
+static int read_nexthops(struct cursor payload, struct nexthop *ret, unsigned most, unsigned *count,
+			 uint16_t *flags)
 {
-	struct route *route = object;
-	unsigned count = 0;
-
-	while (cursor_left(&payload) >= sizeof(struct rtnexthop)) {
+	for (*count = 0; cursor_left(&payload) >= sizeof(struct rtnexthop); ++*count) {
 		struct rtnexthop header;
 		struct cursor attributes;
 		int r;
@@ -41,13 +48,35 @@ static int read_multipath(struct cursor payload, void *object)
 			return -EBADMSG;
 		cursor_skip(&payload, MIN(cursor_left(&payload),
 					  (size_t)(RTNH_ALIGN(header.rtnh_len) - header.rtnh_len)));
-		if (count++ > 0)
+		if (*count == 0)
+			*flags = header.rtnh_flags;
+		if (*count >= most)
 			continue;
-		route->link = header.rtnh_ifindex;
-		route->flags |= header.rtnh_flags;
-		r = attribute_read(attributes, &nexthop_table, route);
+		memset(&ret[*count], 0, sizeof(*ret));
+		ret[*count].link = header.rtnh_ifindex;
+		ret[*count].weight = header.rtnh_hops + 1u;
+		r = attribute_read(attributes, &nexthop_table, &ret[*count]);
 		if (r < 0)
 			return r;
+	}
+	return 0;
+}
+
+/* The first nexthop stands for the route; the others are counted. */
+static int read_multipath(struct cursor payload, void *object)
+{
+	struct route *route = object;
+	struct nexthop first;
+	uint16_t flags = 0;
+	unsigned count;
+	int r = read_nexthops(payload, &first, 1, &count, &flags);
+
+	if (r < 0)
+		return r;
+	if (count > 0) {
+		route->link = first.link;
+		route->flags |= flags;
+		memcpy(&route->gateway, &first.gateway, sizeof(first.gateway));
 	}
 	route->nexthops = MIN(count, UINT8_MAX);
 	return 0;
@@ -100,4 +129,31 @@ int netlink_parse_route(struct cursor body, void *object)
 	if (route->destination.address.family != header.rtm_family || header.rtm_dst_len > bits)
 		return -EBADMSG;
 	return 0;
+}
+
+static int read_all_nexthops(struct cursor payload, void *object)
+{
+	struct nexthops *nexthops = object;
+	uint16_t flags;
+
+	return read_nexthops(payload, nexthops->at, NEXTHOPS_MAX, &nexthops->count, &flags);
+}
+
+static const struct attribute nexthops_rows[] = {
+	[RTA_MULTIPATH] = ATTRIBUTE_CALLED(read_all_nexthops),
+};
+static const struct attribute_table nexthops_table = ATTRIBUTE_TABLE(nexthops_rows);
+
+int netlink_parse_nexthops(const struct nlmsghdr *message, struct nexthops *ret)
+{
+	struct cursor body;
+	struct rtmsg header;
+
+	ret->count = 0;
+	if (message->nlmsg_len < sizeof(*message))
+		return -EBADMSG;
+	body = CURSOR(message + 1, message->nlmsg_len - sizeof(*message));
+	if (!parse_header(&body, &header, sizeof(header)))
+		return -EBADMSG;
+	return attribute_read(body, &nexthops_table, ret);
 }

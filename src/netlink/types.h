@@ -143,6 +143,19 @@ struct route {
 	uint8_t nexthops; /* more than 1 for multipath; gateway and link are the first one's */
 };
 
+#define NEXTHOPS_MAX 16 /* of a multipath route that is read or built */
+
+struct nexthop {
+	int link; /* index */
+	struct ip_address gateway;
+	unsigned weight; /* 1 to 256 */
+};
+
+struct nexthops {
+	struct nexthop at[NEXTHOPS_MAX];
+	unsigned count; /* may be more than there is room for */
+};
+
 struct rule {
 	uint8_t family;
 	uint8_t action; /* FR_ACT_* */

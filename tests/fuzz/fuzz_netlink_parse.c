@@ -7,6 +7,19 @@
 
 #include "netlink/netlink.h"
 
+/* What is not in the mirror, but asked for. */
+static void check_queried(const struct nlmsghdr *message)
+{
+	struct port_vlans vlans = {0};
+	struct nexthops nexthops;
+
+	if (netlink_parse_port_vlans(message, 1, &vlans) == 0)
+		check(vlans.pvid <= VLAN_MAX);
+	if (netlink_parse_nexthops(message, &nexthops) == 0)
+		for (unsigned i = 0; i < nexthops.count && i < NEXTHOPS_MAX; i++)
+			check(nexthops.at[i].weight >= 1 && nexthops.at[i].weight <= 256);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(bool holds)
@@ -85,6 +98,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	message->nlmsg_len = (uint32_t)size;
 	if (netlink_parse(message, &kind, &object) == 0)
 		check_object(kind, &object);
+	check_queried(message);
 	free(message);
 	return 0;
 }
