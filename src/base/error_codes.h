@@ -38,6 +38,7 @@
 	X(LINK_PORT, "link.port", EBUSY, "The interface is a port of another device.")             \
 	X(LINK_KIND_UNSUPPORTED, "link.kind_unsupported", EOPNOTSUPP,                              \
 	  "The kernel lacks this kind of interface.")                                              \
+	X(MANAGER_RUNNING, "manager.running", EBUSY, "Another manager of the network still runs.") \
 	X(ROUTE_UNKNOWN, "route.unknown", ESRCH, "There is no such route in intent.")              \
 	X(ROUTE_EXISTS, "route.exists", EEXIST, "Somebody else's route holds this place.")         \
 	X(RESOURCE_UNKNOWN, "resource.unknown", ENOENT, "Intent holds no such resource.")          \

@@ -21,6 +21,7 @@ const struct command commands[] = {
 	{"undo", NULL, "tx.undo", "NUMBER", "Take a change back"},
 	{"history", NULL, "tx.history", NULL, "The changes, newest first"},
 	{"explain", NULL, "net.explain", "THING", "Why something is as it is"},
+	{"adopt", NULL, "net.adopt", NULL, "Take over what other managers have configured"},
 	{"tools", command_tools, NULL, "[WORD]...", "List the daemon's tools"},
 	{"audit", command_audit, NULL, "verify [--state DIR]",
 	 "Check that the record of calls is whole"},

@@ -65,6 +65,7 @@ struct change {
 
 struct plan {
 	struct core *core;
+	bool undoes; /* an earlier transaction: what that one adopted is left in the kernel */
 	struct change *changes;
 	size_t changes_count;
 	struct step *steps; /* in the order of application */

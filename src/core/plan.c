@@ -282,6 +282,17 @@ static int plan_put(struct plan *plan, struct change *change)
 	return step_append(plan, type, change->id, r > 0 ? observed : NULL, wanted);
 }
 
+/* Was it, or what it derives from, there before us, and is that given up? */
+static bool is_left_behind(const struct plan *plan, const struct resource *resource)
+{
+	const struct resource *parent =
+		resource->parent[0] ? core_resource(plan->core, resource->parent) : NULL;
+
+	return plan->undoes && !resource->type->internal &&
+	       (provenance_is_adopted(&resource->provenance) ||
+		(parent && provenance_is_adopted(&parent->provenance)));
+}
+
 static int plan_remove(struct plan *plan, struct change *change)
 {
 	const struct resource *before = change->before;
@@ -292,6 +303,8 @@ static int plan_remove(struct plan *plan, struct change *change)
 
 	if (!observed)
 		return -ENOMEM;
+	if (is_left_behind(plan, before))
+		return 0;
 	r = type->observe(plan->core, before->spec, observed);
 	if (r <= 0)
 		return r == -ENODEV ? 0 : r;
@@ -329,7 +342,7 @@ static int change_compare(const void *a, const void *b)
 int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
 	       struct error *error)
 {
-	struct plan plan = {.core = core, .waiting = json_array()};
+	struct plan plan = {.core = core, .undoes = proposal->undoes, .waiting = json_array()};
 	int r = changes_collect(&plan, proposal, error);
 
 	if (r < 0 || (r = changes_validate(&plan, error)) < 0) {

@@ -10,6 +10,7 @@
  */
 #pragma once
 
+#include <string.h>
 #include <uthash.h>
 
 #include "base/base.h"
@@ -26,6 +27,9 @@ struct provenance {
 	char reason[PROVENANCE_TEXT_MAX]; /* in the words of who asked, or of the daemon */
 	char goal[PROVENANCE_TEXT_MAX];	  /* id of the goal that it serves, or "" */
 };
+
+/* How the owner of what was found, made by somebody else, begins: "adopted:networkd". */
+#define RESOURCE_ADOPTED_PREFIX "adopted:"
 
 struct resource_type {
 	const char *name; /* "address" */
@@ -57,6 +61,10 @@ struct resource_type {
 	 * plan makes does not wait for it. */
 	unsigned (*makes)(const void *spec, const char *ret[RESOURCE_LINKS_MAX]);
 	unsigned (*needs)(const void *spec, const char *ret[RESOURCE_LINKS_MAX]);
+	/* Lives in this daemon alone (a client at work): there is nothing that could be left
+	 * behind.
+	 */
+	bool internal;
 	/*
 	 * Optional: when released, the former state comes back, instead of nothing. Adds to
 	 * `wanted` what `previous` set and `wanted` does not, as it was in `baseline`. When the
@@ -72,6 +80,13 @@ struct resource_type {
 	 */
 	int (*apply)(struct core *core, const void *before, const void *after, struct error *error);
 };
+
+/* Was it there before us? Undoing an adoption leaves it as it is. */
+static inline bool provenance_is_adopted(const struct provenance *provenance)
+{
+	return strncmp(provenance->owner, RESOURCE_ADOPTED_PREFIX,
+		       sizeof(RESOURCE_ADOPTED_PREFIX) - 1) == 0;
+}
 
 /* One resource of intent. Owned by the intent that holds it. */
 struct resource {

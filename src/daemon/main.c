@@ -11,6 +11,7 @@
 #include <string.h>
 #include <systemd/sd-daemon.h>
 
+#include "adopt/adopt.h"
 #include "dhcp/service.h"
 #include "dns/dns.h"
 #include "link/link.h"
@@ -25,6 +26,7 @@ struct daemon {
 	struct link_manager *link_manager;
 	struct dhcp_service *dhcp;
 	struct dns_service *dns;
+	struct adopt_service *adopt;
 	struct online_service *online;
 	struct tools_server *tools;
 	usec_t started; /* boottime */
@@ -43,6 +45,8 @@ static void daemon_clear(struct daemon *daemon)
 		tools_server_free(daemon->tools);
 	if (daemon->online)
 		online_service_free(daemon->online);
+	if (daemon->adopt)
+		adopt_service_free(daemon->adopt);
 	if (daemon->dhcp)
 		dhcp_service_free(daemon->dhcp);
 	if (daemon->dns)
@@ -65,11 +69,30 @@ static unsigned servers_in_use(void *userdata, struct ip_address *ret, unsigned 
 	return dns_service_servers(userdata, ret, max);
 }
 
+static bool leaves_alone(const struct link *link, void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	return adopt_leaves_alone(link, daemon->adopt);
+}
+
+static void on_adoptable(void *userdata)
+{
+	struct daemon *daemon = userdata;
+
+	link_manager_look(daemon->link_manager);
+}
+
 static int rooms_start(struct daemon *daemon, const struct options *options, struct error *error)
 {
 	struct core_config core = {.state_directory = options->state_directory,
 				   .receive_buffer = options->receive_buffer};
-	struct link_manager_config link = {.configure_new = options->configure_new};
+	struct link_manager_config link = {.configure_new = options->configure_new,
+					   .leaves_alone = leaves_alone,
+					   .userdata = daemon};
+	struct adopt_config adopt = {.automatic = options->configure_new,
+				     .changed = on_adoptable,
+				     .userdata = daemon};
 	char fallback[4096];
 	const char *resolv_conf = options->resolv_conf;
 	int r;
@@ -89,10 +112,15 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 		return stage_failed("the resolver", r, error);
 	if ((r = dhcp_service_new(&daemon->dhcp, daemon->core)) < 0)
 		return stage_failed("the DHCP client", r, error);
+	adopt.resolv_conf = resolv_conf;
+	if ((r = adopt_service_new(&daemon->adopt, daemon->core, &adopt)) < 0)
+		return stage_failed("adoption", r, error);
 	r = core_start(daemon->core, error);
-	if (r >= 0)
-		link_manager_start(daemon->link_manager);
-	return r;
+	if (r < 0)
+		return r;
+	adopt_service_start(daemon->adopt);
+	link_manager_start(daemon->link_manager);
+	return 0;
 }
 
 static int services_start(struct daemon *daemon, struct error *error)
@@ -102,6 +130,7 @@ static int services_start(struct daemon *daemon, struct error *error)
 		.link_manager = daemon->link_manager,
 		.dhcp = daemon->dhcp,
 		.dns = daemon->dns,
+		.adopt = daemon->adopt,
 		.started = daemon->started,
 	};
 	struct tools_server_config config = {

@@ -145,6 +145,9 @@ struct link_manager;
 
 struct link_manager_config {
 	bool configure_new; /* configure links of ours that intent does not name, by DHCP */
+	/* Is the link to be left as it is, though nobody named it in intent? NULL: none is. */
+	bool (*leaves_alone)(const struct link *link, void *userdata);
+	void *userdata;
 };
 
 /* Registers the types; begins to watch links with core_start(). */
@@ -156,6 +159,9 @@ DEFINE_CLEANUP(struct link_manager *, link_manager_cleanup, link_manager_free)
 /* Boot detection: configures every link of ours that intent does not name yet. Called once after
  * core_start(). A link that is refused is told of, and tried again. */
 void link_manager_start(struct link_manager *manager);
+
+/* Looks again for links to configure, soon: those that were left alone may be others now. */
+void link_manager_look(struct link_manager *manager);
 
 /* The metric for a new uplink on `link`, which need not exist yet: observed_free_metric(), and no
  * default route of another link in intent has it either. */

@@ -63,19 +63,24 @@ static int propose_link(struct core *core, struct proposal *proposal, const stru
 				 error);
 }
 
-static bool is_new(const struct core *core, const struct link *link)
+static bool is_new(const struct link_manager *manager, const struct link *link)
 {
-	return link_ownership(core, link, NULL) == LINK_OURS && !is_configured(core, link->name) &&
-	       !link_is_peer_of_ours(core, link);
+	const struct link_manager_config *config = &manager->config;
+
+	return link_ownership(manager->core, link, NULL) == LINK_OURS &&
+	       !is_configured(manager->core, link->name) &&
+	       !(config->leaves_alone && config->leaves_alone(link, config->userdata));
 }
 
-static int propose_new(struct core *core, struct proposal *proposal, struct error *error)
+static int propose_new(const struct link_manager *manager, struct proposal *proposal,
+		       struct error *error)
 {
+	struct core *core = manager->core;
 	const struct link *link = NULL;
 	int r = 0;
 
 	while (r >= 0 && (link = observed_next_link(core_observed(core), link)))
-		if (is_new(core, link))
+		if (is_new(manager, link))
 			r = propose_link(core, proposal, link, error);
 	return r;
 }
@@ -115,26 +120,28 @@ static int run(struct core *core, const struct proposal *proposal, struct error 
 	return proposal->edits ? transaction_run(core, proposal, false, NULL, error) : 0;
 }
 
-static int configure_all(struct core *core, const char *why, struct error *error)
+static int configure_all(struct link_manager *manager, const char *why, struct error *error)
 {
+	struct core *core = manager->core;
 	_cleanup_proposal_ struct proposal proposal;
 	int r;
 
 	begin(&proposal, why);
-	r = propose_new(core, &proposal, error);
+	r = propose_new(manager, &proposal, error);
 	if (r >= 0)
 		r = propose_vanished(core, &proposal, error);
 	return r < 0 ? r : run(core, &proposal, error);
 }
 
-static int configure_one(struct core *core, const struct link *link, const char *why,
+static int configure_one(struct link_manager *manager, const struct link *link, const char *why,
 			 struct error *error)
 {
+	struct core *core = manager->core;
 	_cleanup_proposal_ struct proposal proposal;
 	int r = 0;
 
 	begin(&proposal, why);
-	if (is_new(core, link))
+	if (is_new(manager, link))
 		r = propose_link(core, &proposal, link, error);
 	return r < 0 ? r : run(core, &proposal, error);
 }
@@ -151,8 +158,9 @@ static int forget_vanished(struct core *core, const char *why, struct error *err
 
 /* A link that is refused (a radio switched off, a driver that fails) must not keep the others from
  * the network: each by itself. Returns what the last refused one was refused for. */
-static int configure_each(struct core *core, const char *why, struct error *error)
+static int configure_each(struct link_manager *manager, const char *why, struct error *error)
 {
+	struct core *core = manager->core;
 	const struct observed *observed = core_observed(core);
 	size_t count = observed_count(observed, OBJECT_LINK), i = 0;
 	_cleanup_(cleanup_free) int *indexes = calloc(MAX(count, (size_t)1), sizeof(*indexes));
@@ -169,7 +177,7 @@ static int configure_each(struct core *core, const char *why, struct error *erro
 	for (i = 0; i < count; i++) {
 		/* The transaction before may have seen it vanish. */
 		link = observed_link(observed, indexes[i]);
-		if (!link || configure_one(core, link, why, &refused) >= 0)
+		if (!link || configure_one(manager, link, why, &refused) >= 0)
 			continue;
 		*error = refused;
 		r = error_code_errno(refused.code);
@@ -187,9 +195,9 @@ static void look(struct link_manager *manager, const char *why)
 
 	if (!manager->config.configure_new)
 		return;
-	r = configure_all(manager->core, why, &error);
+	r = configure_all(manager, why, &error);
 	if (r < 0)
-		r = configure_each(manager->core, why, &error);
+		r = configure_each(manager, why, &error);
 	manager->pause = r < 0 ? MIN(MAX(manager->pause * 2, PAUSE_MIN), PAUSE_MAX) : 0;
 	if (r >= 0)
 		return;
@@ -341,6 +349,11 @@ void link_manager_start(struct link_manager *manager)
 {
 	manager->started = true;
 	look(manager, "boot detection");
+}
+
+void link_manager_look(struct link_manager *manager)
+{
+	schedule_look(manager);
 }
 
 /* Does intent hold a default route with the metric on a link other than `name`? */

@@ -128,6 +128,7 @@ struct tool_set {
 struct link_manager;
 struct dhcp_service;
 struct dns_service;
+struct adopt_service;
 struct online_service;
 struct monitor;
 
@@ -135,6 +136,7 @@ struct tool_services {
 	struct link_manager *link_manager;
 	struct dhcp_service *dhcp;
 	struct dns_service *dns;
+	struct adopt_service *adopt;
 	struct online_service *online;
 	struct monitor *monitor;
 	usec_t started; /* boottime of the daemon's start; filled in by tools_server_new() if 0 */

@@ -59,6 +59,15 @@ static const struct field trouble_members[] = {
 	FIELD_END,
 };
 
+static const struct field manager_members[] = {
+	{"name", FIELD_TEXT, .required = true, .help = "networkd, NetworkManager, dhclient, ..."},
+	{"pid", FIELD_INTEGER, .required = true, .help = "Its process"},
+	{"command", FIELD_TEXT, .required = true, .help = "What stops it"},
+	{"links", FIELD_TEXT, .list = true, .required = true,
+	 .help = "Links that it manages, and that are left alone meanwhile"},
+	FIELD_END,
+};
+
 static const struct field status_output[] = {
 	{"online", FIELD_OBJECT, .required = true, .members = online_members,
 	 .help = "Whether this host reaches the outside"},
@@ -74,6 +83,8 @@ static const struct field status_output[] = {
 	 .help = "The last changes, newest first"},
 	{"troubles", FIELD_OBJECT, .list = true, .required = true, .members = trouble_members,
 	 .help = "What is wanted and does not stand"},
+	{"managers", FIELD_OBJECT, .list = true, .required = true, .members = manager_members,
+	 .help = "Other managers of the network that were found running"},
 	{"synchronised", FIELD_BOOLEAN, .required = true,
 	 .help = "false while the kernel's state is read anew"},
 	{"version", FIELD_TEXT, .required = true, .help = "Version of the daemon"},
@@ -214,6 +225,8 @@ json_t *status_json(struct core *core, const struct tool_services *services)
 		json_put(json, "links", links_json(core, services)) |
 		json_put(json, "changes", changes ?: json_array()) |
 		json_put(json, "troubles", troubles_json(core)) |
+		json_put(json, "managers",
+			 services->adopt ? adopt_managers(services->adopt) : json_array()) |
 		json_put(json, "synchronised",
 			 json_boolean(observed_is_synchronised(core_observed(core)))) |
 		json_put(json, "version", json_string(AIOSNET_VERSION));
