@@ -33,7 +33,7 @@ void import_remain(struct import *import, const struct place *place, const char 
 	if (!import_spend(import, 1))
 		return;
 	snprintf(text, sizeof(text), "%s%s%s", place->section ?: "",
-		 place->section && place->section[0] ? "." : "", place->key ?: "");
+		 place->section && place->section[0] && place->key ? "." : "", place->key ?: "");
 	entry = json_object();
 	put(import, entry, "file", json_text_from_bytes(place->file, strlen(place->file)));
 	put(import, entry, "line", json_integer(place->line));

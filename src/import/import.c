@@ -9,13 +9,14 @@
  * pattern that lays many addresses over many links. */
 #define BUDGET 200000
 
-const char *const import_formats[] = {"ifupdown", NULL};
+const char *const import_formats[] = {"netplan", "ifupdown", NULL};
 
 static const struct format {
 	const char *name;
 	int (*read)(struct import *import);
 	const char *patterns[5]; /* of files in a folder */
 } formats[] = {
+	{"netplan", import_netplan, {"*.yaml", "*.yml"}},
 	{"ifupdown", import_ifupdown, {"interfaces", "[a-zA-Z0-9_-]*"}},
 };
 
