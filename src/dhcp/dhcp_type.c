@@ -138,6 +138,12 @@ static void dhcp_key(const void *data, char buffer[RESOURCE_KEY_MAX])
 	text_copy(buffer, RESOURCE_KEY_MAX, ((const struct dhcp_spec *)data)->link);
 }
 
+static unsigned dhcp_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX])
+{
+	ret[0] = ((const struct dhcp_spec *)data)->link;
+	return 1;
+}
+
 static int dhcp_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	const struct dhcp_spec *spec = wanted, *running;
@@ -188,6 +194,7 @@ const struct resource_type dhcp_type = {
 	.parse = dhcp_parse,
 	.print = dhcp_print,
 	.key = dhcp_key,
+	.needs = dhcp_needs,
 	.observe = dhcp_observe,
 	.satisfied = dhcp_satisfied,
 	.apply = dhcp_apply,

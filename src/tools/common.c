@@ -202,7 +202,8 @@ const struct resource *resource_of_route(const struct tool_call *call, const str
 
 	if (route->protocol != AIOSNET_PROTOCOL)
 		return NULL;
-	text_copy(spec.link, sizeof(spec.link), link_name_of(call, route->link));
+	if (route->nexthops <= 1)
+		text_copy(spec.link, sizeof(spec.link), link_name_of(call, route->link));
 	return core_resource(tool_call_core(call), resource_id(&route_type, &spec, id));
 }
 

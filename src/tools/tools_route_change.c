@@ -6,6 +6,14 @@
 
 static const char *const type_values[] = {"unicast", "blackhole", "unreachable", "prohibit", NULL};
 
+static const struct field nexthop_members[] = {
+	{"link", FIELD_LINK, .required = true, .help = "Interface that it leaves by"},
+	{"gateway", FIELD_ADDRESS, .help = "Next hop; without it the destination is on the link"},
+	{"weight", FIELD_INTEGER, .least = 1, .most = 256, .fallback = "1",
+	 .help = "Share of the connections that take it, of the sum of all weights"},
+	FIELD_END,
+};
+
 static const struct field add_parameters[] = {
 	{"destination", FIELD_PREFIX, .required = true,
 	 .help = "Where it leads: NETWORK/LENGTH, or \"default\" for IPv4's default route"},
@@ -23,6 +31,9 @@ static const struct field add_parameters[] = {
 	 .help = "All but unicast drop the packets, in silence (blackhole) or with an ICMP error"},
 	{"onlink", FIELD_BOOLEAN, .fallback = "false",
 	 .help = "The gateway is reached on the link though no prefix of it has it"},
+	{"nexthops", FIELD_OBJECT, .list = true, .items_most = ROUTE_NEXTHOPS_MAX,
+	 .members = nexthop_members,
+	 .help = "Several next hops that share the connections, instead of gateway and link"},
 	FIELD_END,
 };
 
@@ -126,6 +137,62 @@ static int check_families(const struct route_spec *spec, struct error *error)
 	return 0;
 }
 
+static struct route_nexthop nexthop_of(const json_t *object)
+{
+	struct route_nexthop nexthop = {
+		.weight = (uint16_t)json_member_integer(object, "weight", 1),
+	};
+	const char *gateway = json_member_text(object, "gateway");
+
+	text_copy(nexthop.link, sizeof(nexthop.link), json_member_text(object, "link"));
+	/* It was validated. */
+	if (gateway)
+		(void)ip_address_parse(gateway, &nexthop.gateway, "gateway", NULL);
+	return nexthop;
+}
+
+static int check_nexthop(const struct tool_call *call, const struct route_spec *spec,
+			 const struct route_nexthop *nexthop, struct error *error)
+{
+	struct route_spec alone = *spec;
+	const struct link *link;
+	int r;
+
+	memcpy(alone.link, nexthop->link, sizeof(alone.link));
+	alone.gateway = nexthop->gateway;
+	r = find_link(call, nexthop->link, &link, error);
+	if (r >= 0)
+		r = check_families(&alone, error);
+	return r < 0 ? r : check_gateway(call, &alone, error);
+}
+
+static int propose_multipath(struct tool_call *call, struct proposal *proposal,
+			     struct route_spec *spec, struct error *error)
+{
+	const json_t *arguments = tool_call_arguments(call), *entry;
+	const json_t *array = json_object_get(arguments, "nexthops");
+	size_t i;
+
+	if (json_object_get(arguments, "gateway") || json_object_get(arguments, "link") ||
+	    spec->type != RTN_UNICAST)
+		return error_set(error, ERROR_PARAMETER_CONFLICT, "nexthops",
+				 "A route with nexthops is unicast, and has no gateway and link "
+				 "beside them");
+	if (json_array_size(array) < 2)
+		return error_set(error, ERROR_PARAMETER_RANGE, "nexthops",
+				 "A route by one next hop is written with gateway and link");
+	json_array_foreach(array, i, entry) {
+		int r;
+
+		spec->nexthops[i] = nexthop_of(entry);
+		r = check_nexthop(call, spec, &spec->nexthops[i], error);
+		if (r < 0)
+			return r;
+		spec->nexthops_count++;
+	}
+	return proposal_put(proposal, &route_type, spec) < 0 ? out_of_memory(error) : 0;
+}
+
 static int propose_route_add(struct tool_call *call, struct proposal *proposal, struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
@@ -143,6 +210,8 @@ static int propose_route_add(struct tool_call *call, struct proposal *proposal, 
 	};
 	int r = check_families(&spec, error);
 
+	if (json_array_size(json_object_get(arguments, "nexthops")))
+		return r < 0 ? r : propose_multipath(call, proposal, &spec, error);
 	if (r == 0 && link && spec.type == RTN_UNICAST) {
 		text_copy(spec.link, sizeof(spec.link), link);
 		r = find_link(call, link, &observed_link, error);
