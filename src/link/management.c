@@ -15,7 +15,8 @@
 /* A connection that is younger than this is nobody's work yet: it takes longer to log in. */
 #define SESSIONS_FRESH USEC_PER_SEC
 
-#define IPV6_MTU_MIN 1280 /* RFC 8200 section 5 */
+#define IPV6_MTU_MIN   1280 /* RFC 8200 section 5 */
+#define LINK_DEPTH_MAX 8    /* devices on devices */
 
 static const uint16_t management_ports[] = {22, 9090};
 
@@ -128,19 +129,53 @@ static const struct step *step_for(const struct plan *plan, const struct resourc
 	return NULL;
 }
 
-static bool link_would_be_up(const struct plan *plan, const struct link *link)
+/* The step of the type whose key is the link's name. */
+static const struct step *step_for_link(const struct plan *plan, const struct resource_type *type,
+					const struct link *link)
 {
-	struct link_spec spec = {0};
 	char id[RESOURCE_KEY_MAX + 16];
-	const struct step *step;
-	const struct link_spec *after;
 
-	memcpy(spec.name, link->name, sizeof(spec.name));
-	step = step_for(plan, &link_type, resource_id(&link_type, &spec, id));
-	after = step ? step->after : NULL;
+	snprintf(id, sizeof(id), "%s/%s", type->name, link->name);
+	return step_for(plan, type, id);
+}
+
+/* Would it be there, and up? */
+static bool link_would_stand(const struct plan *plan, const struct link *link)
+{
+	const struct step *device = step_for_link(plan, &device_type, link);
+	const struct step *step = step_for_link(plan, &link_type, link);
+	const struct link_spec *after = step ? step->after : NULL;
+
+	if (device && !device->after)
+		return false;
 	if (after && after->settings.fields & LINK_FIELD_UP)
 		return after->settings.up;
 	return link->flags & IFF_UP;
+}
+
+/* What a port receives is its device's, no longer its own. */
+static bool link_would_be_up(const struct plan *plan, const struct link *link)
+{
+	const struct step *port = step_for_link(plan, &port_type, link);
+
+	return !(port && port->after && !port->before) && link_would_stand(plan, link);
+}
+
+/* Those that the link lies on, too. */
+static bool link_would_work(struct core *core, const struct plan *plan, const struct link *link)
+{
+	unsigned depth = 0;
+
+	if (!link_would_be_up(plan, link))
+		return false;
+	while (link && depth++ < LINK_DEPTH_MAX) {
+		if (!link_would_stand(plan, link))
+			return false;
+		link = link->kind == LINK_VETH || link->lower_namespace >= 0
+			       ? NULL
+			       : observed_link(core_observed(core), link->lower);
+	}
+	return true;
 }
 
 /* The kernel takes IPv6 and its addresses off a link whose MTU is too small for it. */
@@ -355,7 +390,7 @@ static int session_check(struct core *core, const struct plan *plan, const struc
 			 ip_address_print(&session->local, text));
 		return refuse(session, what, error);
 	}
-	if (!link_would_be_up(plan, holder)) {
+	if (!link_would_work(core, plan, holder)) {
 		snprintf(what, sizeof(what), "the link %s", holder->name);
 		return refuse(session, what, error);
 	}
@@ -377,6 +412,10 @@ static bool step_may_harm(const struct step *step)
 	const struct link_spec *link = step->after;
 	const struct route_spec *route = step->after ?: step->before;
 
+	if (step->type == &device_type)
+		return !step->after;
+	if (step->type == &port_type)
+		return step->after && !step->before;
 	if (step->type == &route_type)
 		return route->table == RT_TABLE_MAIN;
 	if (step->type == &link_type && link)
