@@ -10,7 +10,7 @@
  *     catalog.h     the daemon's tools; arguments.h: from words to a tool's arguments
  *     render.h      any result for people; status.h: that of net.status
  *     output.h      text on a terminal; when.h: times
- *     call.c watch.c audit.c pump.c help.c completion.c    the commands
+ *     call.c watch.c audit.c pump.c help.c import.c completion.c    the commands
  */
 #pragma once
 
@@ -60,6 +60,7 @@ int command_audit(struct cli *cli, int count, char **words);
 int command_tools(struct cli *cli, int count, char **words);
 int command_help(struct cli *cli, int count, char **words);
 int command_version(struct cli *cli, int count, char **words);
+int command_import(struct cli *cli, int count, char **words);
 int command_mcp(struct cli *cli, int count, char **words);
 int command_completion(struct cli *cli, int count, char **words);
 int command_complete(struct cli *cli, int count, char **words);

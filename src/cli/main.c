@@ -23,6 +23,8 @@ const struct command commands[] = {
 	{"explain", NULL, "net.explain", "THING", "Why something is as it is"},
 	{"adopt", NULL, "net.adopt", NULL, "Take over what other managers have configured"},
 	{"tools", command_tools, NULL, "[WORD]...", "List the daemon's tools"},
+	{"import", command_import, NULL, "FORMAT [FILE | FOLDER]...",
+	 "Translate another network manager's files into a layout"},
 	{"audit", command_audit, NULL, "verify [--state DIR]",
 	 "Check that the record of calls is whole"},
 	{"mcp", command_mcp, NULL, NULL, "Speak MCP on stdin and stdout, for an agent",

@@ -1,23 +1,19 @@
 /* The formats, and from a request to an answer. */
 #include <errno.h>
-#include <fnmatch.h>
 #include <string.h>
 
 #include "internal.h"
 
 /* Values of the document and entries of the list: far beyond any host, and soon reached by a
  * pattern that lays many addresses over many links. */
-#define BUDGET 200000
-
-const char *const import_formats[] = {"netplan", "ifupdown", NULL};
+#define BUDGET 50000
 
 static const struct format {
 	const char *name;
 	int (*read)(struct import *import);
-	const char *patterns[5]; /* of files in a folder */
 } formats[] = {
-	{"netplan", import_netplan, {"*.yaml", "*.yml"}},
-	{"ifupdown", import_ifupdown, {"interfaces", "[a-zA-Z0-9_-]*"}},
+	{"netplan", import_netplan},
+	{"ifupdown", import_ifupdown},
 };
 
 static const struct format *find_format(const char *name)
@@ -26,18 +22,6 @@ static const struct format *find_format(const char *name)
 		if (strcmp(formats[i].name, name) == 0)
 			return &formats[i];
 	return NULL;
-}
-
-bool import_reads_file(const char *format, const char *name)
-{
-	const struct format *found = find_format(format);
-	const char *slash = strrchr(name, '/');
-
-	for (unsigned i = 0; found && i < ARRAY_SIZE(found->patterns); i++)
-		if (found->patterns[i] &&
-		    fnmatch(found->patterns[i], slash ? slash + 1 : name, FNM_PERIOD) == 0)
-			return true;
-	return false;
 }
 
 static int check_request(const struct import_request *request, struct error *error)

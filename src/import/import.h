@@ -6,7 +6,7 @@
  * of every setting that has no equivalent, each with its file, line and reason: nothing is left out
  * in silence. It reads no file and asks no kernel: names and contents come in, JSON goes out.
  *
- *     import.c      the formats, and from a request to an answer
+ *     import.c      from a request to an answer; formats.c: which formats and files there are
  *     draft.c       the document while it is being made
  *     settings.c    what a setting's value can become: addresses, numbers, choices
  *     commands.c    `ip route`, `ip rule` and their like, as words
@@ -66,3 +66,5 @@ int import_translate(const struct import_request *request, json_t **ret_document
 
 /* Is a file of this name one that the format reads? For who has a folder. */
 bool import_reads_file(const char *format, const char *name);
+/* Has a folder of this name within such a folder more of them? */
+bool import_reads_folder(const char *format, const char *name);

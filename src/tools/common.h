@@ -96,4 +96,5 @@ json_t *history_json(struct core *core, uint64_t before, unsigned limit, bool ch
 json_t *events_json(struct core *core, uint64_t after, size_t limit, const char *kind);
 
 extern const struct tool_set status_tools, interface_tools, configure_tools, route_tools,
-	route_change_tools, neighbour_tools, explain_tools, transaction_tools, event_tools, adopt_tools;
+	route_change_tools, neighbour_tools, explain_tools, transaction_tools, event_tools,
+	adopt_tools, import_tools;
