@@ -23,6 +23,8 @@ struct adopt_service {
 	char *resolv_conf;
 	struct watched watched[MANAGERS_MAX];
 	size_t watched_count;
+	struct manager ended[MANAGERS_MAX]; /* of those that were watched, the last */
+	size_t ended_count;
 	sd_event_source *again;	   /* a look while managers run */
 	sd_event_source *deferred; /* a manager ended */
 };
@@ -131,6 +133,19 @@ static void arm_again(struct adopt_service *service)
 		log_error("cannot look at other managers again: %s", strerror(-r));
 }
 
+static void remember_ended(struct adopt_service *service, const struct watched *known,
+			   size_t known_count)
+{
+	for (size_t i = 0; i < known_count; i++) {
+		if (is_known(service->watched, service->watched_count, &known[i].manager))
+			continue;
+		if (service->ended_count == MANAGERS_MAX)
+			memmove(service->ended, service->ended + 1,
+				--service->ended_count * sizeof(service->ended[0]));
+		service->ended[service->ended_count++] = known[i].manager;
+	}
+}
+
 static void look_for_managers(struct adopt_service *service)
 {
 	struct watched known[MANAGERS_MAX];
@@ -147,6 +162,7 @@ static void look_for_managers(struct adopt_service *service)
 		if (!is_known(known, known_count, &found[i]))
 			tell_of(service->core, &found[i]);
 	}
+	remember_ended(service, known, known_count);
 	if (count)
 		arm_again(service);
 }
@@ -362,6 +378,8 @@ static int run(struct adopt_service *service, const struct adopt_request *reques
 		managers[i] = service->watched[i].manager;
 	survey.managers = managers;
 	survey.managers_count = service->watched_count;
+	survey.ended = service->ended;
+	survey.ended_count = service->ended_count;
 	proposal_init(&proposal, "net.adopt");
 	proposal.provenance = request->provenance;
 	r = survey_all(service, request, &survey, error);

@@ -103,13 +103,24 @@ static bool is_permanent(const struct address *address)
 	       (address->prefix.address.family == AF_INET || address->flags & IFA_F_PERMANENT);
 }
 
-static bool client_runs_on(const struct survey *survey, const struct link *link)
+static bool has_udhcpc(const struct manager *managers, size_t count, const struct link *link)
 {
-	for (size_t i = 0; i < survey->managers_count; i++)
-		if (strcmp(manager_name(&survey->managers[i]), "udhcpc") == 0 &&
-		    manager_manages(&survey->managers[i], link))
+	for (size_t i = 0; i < count; i++)
+		if (strcmp(manager_name(&managers[i]), "udhcpc") == 0 &&
+		    manager_manages(&managers[i], link))
 			return true;
 	return false;
+}
+
+/* udhcpc keeps no lease, and its script gives the address no lifetime: that it runs, or did, is
+ * all there is to see. */
+static bool udhcpc_configured(const struct survey *survey, const struct link *link)
+{
+	char path[64];
+
+	snprintf(path, sizeof(path), "/run/udhcpc.%s.pid", link->name);
+	return has_udhcpc(survey->managers, survey->managers_count, link) ||
+	       has_udhcpc(survey->ended, survey->ended_count, link) || access(path, F_OK) == 0;
 }
 
 /* The first address that a DHCP server granted: by a client's file, or by its lifetime. */
@@ -118,7 +129,7 @@ static void find_lease(const struct survey *survey, const struct link *link,
 {
 	const struct observed *observed = core_observed(survey->core);
 	const struct address *address = NULL;
-	bool client = client_runs_on(survey, link);
+	bool client = udhcpc_configured(survey, link);
 
 	memset(ret, 0, sizeof(*ret));
 	while ((address = observed_next_address(observed, address))) {
@@ -139,7 +150,7 @@ static void find_lease(const struct survey *survey, const struct link *link,
 	ret->lease.address = ret->address->prefix.address.v4;
 	evidence_of_link(link, &ret->evidence);
 	text_copy(ret->evidence.reason, sizeof(ret->evidence.reason),
-		  client ? "a DHCP client that runs on the link"
+		  client ? "udhcpc, which runs or ran on the link"
 			 : "its lifetime: a DHCP server granted it");
 	if (strcmp(ret->evidence.owner, RESOURCE_ADOPTED_PREFIX "static") == 0)
 		text_copy(ret->evidence.owner, sizeof(ret->evidence.owner),

@@ -19,6 +19,8 @@ struct survey {
 	struct proposal *proposal; /* borrowed; resources are added to it */
 	const struct manager *managers;
 	size_t managers_count;
+	const struct manager *ended; /* that ran a while ago; borrowed like the others */
+	size_t ended_count;
 	const char *resolv_conf;
 	bool while_running; /* take also what a running manager manages */
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Iterator
 
 from lab import Host
-from lab.host import wait_for
+from lab.host import Process, wait_for
 from lab.pinger import Pinger
 
 PING_INTERVAL = 0.005
+UDHCPC_SCRIPT = Path(__file__).with_name("udhcpc.script")
 CHUNK = bytes(range(256)) * 4
 
 
@@ -146,3 +147,66 @@ def processes_of(host: Host, command: str) -> list[int]:
         except OSError:
             continue
     return found
+
+
+# Other managers, started as their packages start them
+
+
+def write_networkd(host: Host, *lines: str) -> None:
+    content = "\n".join(["[Match]", "Name=eth0", "[Network]", *lines, ""])
+    host.write("/etc/systemd/network/10-eth0.network", content)
+    host.run("chmod", "-R", "a+rX", "/etc/systemd/network")
+
+
+def without_udev(host: Host) -> None:
+    """A writable /sys makes managers wait for udev, which is not there."""
+    host.run("mount", "-o", "remount,bind,ro", "/sys")
+
+
+def start_networkd(host: Host) -> Process:
+    """systemd-networkd; without systemd it makes its own directory in /run."""
+    without_udev(host)
+    host.run("mkdir", "-p", "/run/systemd/netif/links", "/run/systemd/netif/leases")
+    host.run("chown", "-R", "systemd-network:", "/run/systemd/netif", check=False)
+    return host.popen("/lib/systemd/systemd-networkd", name="networkd")
+
+
+NETWORKMANAGER = """[main]
+plugins=keyfile
+no-auto-default=
+dns=none
+[keyfile]
+unmanaged-devices=none
+"""
+
+
+def write_networkmanager(host: Host, *ipv4: str) -> None:
+    host.write("/etc/NetworkManager/NetworkManager.conf", NETWORKMANAGER)
+    host.write("/etc/NetworkManager/conf.d/10-globally-managed-devices.conf", "")
+    path = "/etc/NetworkManager/system-connections/eth0.nmconnection"
+    lines = ["[connection]", "id=eth0", "type=ethernet", "interface-name=eth0", "[ipv4]", *ipv4]
+    host.write(path, "\n".join([*lines, "[ipv6]", "method=disabled", ""]))
+    host.path(path).chmod(0o600)
+
+
+def start_networkmanager(host: Host) -> Process:
+    without_udev(host)
+    host.write("/run/dbus/.keep", "")
+    host.popen("dbus-daemon", "--system", "--nofork", "--nopidfile", name="dbus")
+    wait_for(lambda: host.path("/run/dbus/system_bus_socket").exists(), what="dbus")
+    return host.popen("/usr/sbin/NetworkManager", "-n", name="NetworkManager")
+
+
+def start_dhclient(host: Host) -> Process:
+    files = ["-pf", "/run/dhclient.eth0.pid", "-lf", "/var/lib/dhcp/dhclient.eth0.leases"]
+    return host.popen("/sbin/dhclient", "-4", "-d", *files, "eth0")
+
+
+def start_dhcpcd(host: Host) -> Process:
+    # Without --nodev it ignores links that udev does not know of: there is none in the namespace.
+    return host.popen("/sbin/dhcpcd", "-4", "-B", "--nodev", "--noarp", "eth0")
+
+
+def start_udhcpc(host: Host) -> Process:
+    host.run("ip", "link", "set", "eth0", "up")
+    return host.popen("busybox", "udhcpc", "-f", "-i", "eth0", "-s", str(UDHCPC_SCRIPT))
