@@ -15,7 +15,8 @@ struct world {
 	sd_event *event;
 	struct core *core;
 	struct link_manager *manager;
-	struct error error; /* of the last transaction */
+	struct error error;		  /* of the last transaction */
+	const struct resource_type *also; /* a type of the test's own, or NULL */
 };
 
 static inline void world_open(struct world *world)
@@ -26,6 +27,8 @@ static inline void world_open(struct world *world)
 	assert_int_equal(sd_event_new(&world->event), 0);
 	assert_int_equal(core_new(&world->core, world->event, &config, &world->error), 0);
 	assert_int_equal(link_manager_new(&world->manager, world->core, &manager), 0);
+	if (world->also)
+		assert_int_equal(core_register_type(world->core, world->also, world), 0);
 	assert_int_equal(core_start(world->core, &world->error), 0);
 	link_manager_start(world->manager);
 }

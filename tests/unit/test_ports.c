@@ -1,5 +1,7 @@
 /* Resource type `port` on a real kernel, and the VLANs of a port in messages. */
 #include <linux/if_bridge.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "kinds_world.h"
 
@@ -89,6 +91,129 @@ static void test_rollback_leaves_nothing(void **state)
 			      NULL) < 0);
 	assert_false(world_shows("ip link", "br0"));
 	assert_string_equal(master_of(world, "v0"), "");
+}
+
+/* ---- a crash: the last step of the plan ends the process ---- */
+
+static int bomb_parse(const json_t *object, void *ret_spec, struct error *error)
+{
+	return 0;
+}
+
+static json_t *bomb_print(const void *spec)
+{
+	return json_object();
+}
+
+static void bomb_key(const void *spec, char buffer[RESOURCE_KEY_MAX])
+{
+	strcpy(buffer, "bomb");
+}
+
+static int bomb_observe(struct core *core, const void *wanted, void *ret_spec)
+{
+	return 0;
+}
+
+static bool bomb_satisfied(const void *wanted, const void *observed)
+{
+	return true;
+}
+
+static bool bomb_comes_last(const void *spec)
+{
+	return true;
+}
+
+static int bomb_apply(struct core *core, const void *before, const void *after, struct error *error)
+{
+	if (after)
+		_exit(7);
+	return 0;
+}
+
+static const struct resource_type bomb_type = {
+	.name = "bomb",
+	.order = 60,
+	.spec_size = 1,
+	.parse = bomb_parse,
+	.print = bomb_print,
+	.key = bomb_key,
+	.comes_last = bomb_comes_last,
+	.observe = bomb_observe,
+	.satisfied = bomb_satisfied,
+	.apply = bomb_apply,
+};
+
+/* Runs the edits, and then the bomb, in a process that it ends. */
+static void crash(struct world *world, const char *edits)
+{
+	pid_t child;
+	int status;
+
+	world_close(world);
+	world->also = &bomb_type;
+	child = fork();
+	if (child == 0) {
+		world_open(world);
+		(void)world_run(world, edits, NULL);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(child, &status, 0), child);
+	assert_int_equal(WEXITSTATUS(status), 7);
+	world_open(world);
+}
+
+static void test_a_crash_leaves_nothing(void **state)
+{
+	struct world *world = *state;
+
+	crash(world,
+	      "[" BRIDGE("br0") "," VETH "," PORT(
+		      "br0") ",[\"link\",{\"name\":\"br0\",\"up\":"
+			     "true}],[\"setting\",{\"link\":\"v0\",\"name\":\"proxy_arp\","
+			     "\"value\":1}],"
+			     "[\"address\",{\"link\":\"br0\",\"address\":\"192.0.2.1/24\"}],"
+			     "[\"rule\",{\"family\":\"ipv4\",\"priority\":1000}],[\"bomb\",{}]]");
+	assert_false(world_shows("ip link", "br0"));
+	assert_false(world_shows("ip link", "v0"));
+	assert_false(world_shows("ip rule", "1000:"));
+	assert_int_equal(core_resource_count(world->core), 0);
+}
+
+#define SITE                                                                                       \
+	BRIDGE("br0")                                                                              \
+	"," BRIDGE("br1") "," VETH "," PORT("br0") ",[\"setting\",{\"link\":\"v0\",\"name\":"      \
+						   "\"proxy_arp\",\"value\":1}],[\"address\",{"    \
+						   "\"link\":\"br0\",\"address\":\"192.0.2.1/24"   \
+						   "\"}]"
+
+static void check_site(struct world *world)
+{
+	world_settle(world);
+	assert_string_equal(master_of(world, "v0"), "br0");
+	assert_true(world_shows("cat /proc/sys/net/ipv4/conf/v0/proxy_arp", "1"));
+	assert_true(world_shows("ip addr show br0", "192.0.2.1/24"));
+}
+
+static void test_a_crash_changes_nothing(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" SITE "]");
+	crash(world, "[" PORT("br1") ",[\"setting\",{\"link\":\"v0\",\"name\":\"proxy_arp\","
+				     "\"value\":0}],[\"bomb\",{}]]");
+	check_site(world);
+}
+
+static void test_a_crash_brings_back_what_was_removed(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" SITE "]");
+	crash(world, "[[\"setting/v0/proxy_arp\"],[\"address/br0/192.0.2.1/24\"],[\"port/v0\"],"
+		     "[\"device/v0\"],[\"device/br0\"],[\"bomb\",{}]]");
+	check_site(world);
 }
 
 static void test_ports_of_others_are_not_taken(void **state)
@@ -192,6 +317,9 @@ int main(void)
 		TEST(test_made_moved_and_released),
 		TEST(test_a_site_in_one_transaction),
 		TEST(test_rollback_leaves_nothing),
+		TEST(test_a_crash_leaves_nothing),
+		TEST(test_a_crash_changes_nothing),
+		TEST(test_a_crash_brings_back_what_was_removed),
 		TEST(test_ports_of_others_are_not_taken),
 		TEST(test_what_somebody_released_comes_back),
 		TEST(test_vlans_are_set_or_the_feature_is_named),
