@@ -8,10 +8,12 @@
  *     online.c    the service: probes when the verifier says so
  *     verifier.h  its decisions, without sockets or clock
  *     ping.h      echo and TCP connect; ping_run.h, ping_packet.h and ping_socket.h are its parts
+ *     check_port.h whether something listens behind a port
  *     lookup.h    name look-up; dns_*.h take messages apart
  */
 #pragma once
 
+#include "check_port.h"
 #include "core/core.h"
 #include "lookup.h"
 #include "ping.h"

@@ -197,6 +197,21 @@ int ping_socket_open_connection(const struct ping_request *request, int *ret_err
 	return TAKE_FD(fd);
 }
 
+int ping_socket_open_datagram(const struct ping_request *request, int *ret_errno,
+			      struct error *error)
+{
+	_cleanup_(cleanup_close) int fd = -1;
+	union socket_address address;
+	socklen_t length;
+
+	fd = open_socket(request, SOCK_DGRAM, IPPROTO_UDP, error);
+	if (fd < 0)
+		return fd;
+	length = socket_address_fill(&address, &request->target, request->port, request->interface);
+	*ret_errno = connect(fd, &address.any, length) < 0 ? errno : 0;
+	return TAKE_FD(fd);
+}
+
 struct ip_address ping_socket_source(int fd)
 {
 	union socket_address address = {0};

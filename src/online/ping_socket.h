@@ -14,6 +14,10 @@ int ping_socket_open_echo(const struct ping_request *request, struct error *erro
 int ping_socket_open_connection(const struct ping_request *request, int *ret_errno,
 				struct error *error);
 
+/* A UDP socket, connected. As above. */
+int ping_socket_open_datagram(const struct ping_request *request, int *ret_errno,
+			      struct error *error);
+
 struct ip_address ping_socket_source(int fd);
 uint32_t ping_socket_mtu(int fd, int family); /* of the path, bytes; 0 for not known */
 

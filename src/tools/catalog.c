@@ -21,10 +21,12 @@ const struct tool_set *const all_tools[] = {
 	&transaction_tools,
 	&ping_tools,
 	&lookup_tools,
+	&port_tools,
 	&connection_tools,
 	&bandwidth_tools,
 	&event_tools,
 	&adopt_tools,
+	&import_tools,
 	NULL,
 };
 

@@ -17,4 +17,5 @@ usec_t probe_milliseconds(const struct tool_call *call, const char *name);
 /* A look-up knows its name as "name": an error of it names the tool's own parameter instead. */
 void probe_rename_parameter(struct error *error, const char *name);
 
-extern const struct tool_set ping_tools, lookup_tools, connection_tools, bandwidth_tools;
+extern const struct tool_set ping_tools, lookup_tools, connection_tools, bandwidth_tools,
+	port_tools;
