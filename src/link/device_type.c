@@ -260,6 +260,15 @@ static int refused(struct core *core, int r, const char *verb, const struct devi
 	return kernel_error(core, r, what, error);
 }
 
+/* The peer is announced before the two are a pair, and not again (veth.c, veth_newlink()). */
+static int refresh_peer(struct core *core, const struct device_spec *spec)
+{
+	struct observed *observed = core_observed(core);
+	const struct link *peer = observed_link_by_name(observed, spec->peer);
+
+	return peer ? observed_refresh_link(observed, core_netlink(core), peer->index) : 0;
+}
+
 static int device_make(struct core *core, const struct device_spec *spec, struct error *error)
 {
 	const struct link *parent = observed_link_by_name(core_observed(core), spec->parent);
@@ -279,7 +288,8 @@ static int device_make(struct core *core, const struct device_spec *spec, struct
 	r = netlink_request(core_netlink(core), netlink_build_link_new(buffer, &link, spec->peer));
 	if (r == -EOPNOTSUPP)
 		return unsupported(core, spec, error);
-	return refused(core, r, "making", spec, error);
+	r = refused(core, r, "making", spec, error);
+	return r < 0 ? r : refused(core, refresh_peer(core, spec), "reading", spec, error);
 }
 
 static int device_change(struct core *core, const struct link *link, const struct device_spec *spec,

@@ -69,6 +69,7 @@ static bool is_new(const struct link_manager *manager, const struct link *link)
 
 	return link_ownership(manager->core, link, NULL) == LINK_OURS &&
 	       !is_configured(manager->core, link->name) &&
+	       !link_is_peer_of_ours(manager->core, link) &&
 	       !(config->leaves_alone && config->leaves_alone(link, config->userdata));
 }
 

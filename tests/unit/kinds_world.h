@@ -16,13 +16,14 @@ struct world {
 	struct core *core;
 	struct link_manager *manager;
 	struct error error;		  /* of the last transaction */
+	bool configure_new;		  /* boot detection, from the next world_open() on */
 	const struct resource_type *also; /* a type of the test's own, or NULL */
 };
 
 static inline void world_open(struct world *world)
 {
 	struct core_config config = {.state_directory = world->directory};
-	struct link_manager_config manager = {.configure_new = false};
+	struct link_manager_config manager = {.configure_new = world->configure_new};
 
 	assert_int_equal(sd_event_new(&world->event), 0);
 	assert_int_equal(core_new(&world->core, world->event, &config, &world->error), 0);

@@ -153,6 +153,7 @@ static void test_veth_and_what_lies_on_it(void **state)
 	assert_true(world_shows("ip -d link show x0", "dstport 4789"));
 	assert_true(world_shows("ip route", "198.51.100.0/24 via 192.0.2.2 dev v0"));
 	assert_int_equal(world_link(world, "v0")->lower, world_link(world, "v1")->index);
+	assert_int_equal(world_link(world, "v1")->lower, world_link(world, "v0")->index);
 
 	world_put(world,
 		  "[[\"device\",{\"name\":\"m0\",\"kind\":\"macvlan\",\"macvlan\":{\"parent\":"

@@ -93,6 +93,29 @@ static void test_rollback_leaves_nothing(void **state)
 	assert_string_equal(master_of(world, "v0"), "");
 }
 
+/* Boot detection configured the link; what it is a port of has the addresses from then on. */
+static void test_boot_detection_leaves_devices_and_keeps_ports_up(void **state)
+{
+	struct world *world = *state;
+
+	world_shell(world, "ip link add v0 type veth peer name v1");
+	world_close(world);
+	world->configure_new = true;
+	world_open(world);
+	assert_true(world_link(world, "v0")->flags & IFF_UP);
+	assert_string_equal(core_resource(world->core, "link/v0")->provenance.owner,
+			    LINK_BOOT_OWNER);
+	world_put(world,
+		  "[" BRIDGE("br0") "," PORT("br0") ",[\"device\",{\"name\":\"w0\",\"kind\":"
+						    "\"veth\",\"veth\":{\"peer\":\"w1\"}}]]");
+	world_settle(world);
+	assert_true(world_link(world, "v0")->flags & IFF_UP);
+	assert_string_equal(master_of(world, "v0"), "br0");
+	assert_null(core_resource(world->core, "link/br0"));
+	assert_null(core_resource(world->core, "link/w0"));
+	assert_null(core_resource(world->core, "link/w1"));
+}
+
 /* ---- a crash: the last step of the plan ends the process ---- */
 
 static int bomb_parse(const json_t *object, void *ret_spec, struct error *error)
@@ -317,6 +340,7 @@ int main(void)
 		TEST(test_made_moved_and_released),
 		TEST(test_a_site_in_one_transaction),
 		TEST(test_rollback_leaves_nothing),
+		TEST(test_boot_detection_leaves_devices_and_keeps_ports_up),
 		TEST(test_a_crash_leaves_nothing),
 		TEST(test_a_crash_changes_nothing),
 		TEST(test_a_crash_brings_back_what_was_removed),
