@@ -14,6 +14,9 @@ static const char *const made_by_somebody[_LINK_KIND_MAX] = {
 	[LINK_TUN] = "a tun or tap device of another program",
 	[LINK_BOND] = "a bond that somebody made",
 	[LINK_VLAN] = "a VLAN that somebody made",
+	[LINK_MACVLAN] = "a macvlan that somebody made",
+	[LINK_VXLAN] = "a tunnel that somebody made",
+	[LINK_DUMMY] = "a virtual device that somebody made",
 	[LINK_WIREGUARD] = "a tunnel that somebody made",
 	[LINK_VIRTUAL] = "a virtual device that somebody made",
 };

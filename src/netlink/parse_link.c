@@ -90,8 +90,9 @@ static const struct attribute link_rows[] = {
 static const struct attribute_table link_table = ATTRIBUTE_TABLE(link_rows);
 
 static const char *const info_kinds[_LINK_KIND_MAX] = {
-	[LINK_BRIDGE] = "bridge", [LINK_VETH] = "veth", [LINK_TUN] = "tun",
-	[LINK_BOND] = "bond",	  [LINK_VLAN] = "vlan", [LINK_WIREGUARD] = "wireguard",
+	[LINK_BRIDGE] = "bridge",   [LINK_VETH] = "veth",   [LINK_TUN] = "tun",
+	[LINK_BOND] = "bond",	    [LINK_VLAN] = "vlan",   [LINK_WIREGUARD] = "wireguard",
+	[LINK_MACVLAN] = "macvlan", [LINK_VXLAN] = "vxlan", [LINK_DUMMY] = "dummy",
 };
 
 /* Ports of a switch chip, and InfiniBand: hardware that states a kind all the same. */

@@ -11,6 +11,7 @@ static const char *const link_kind_texts[_LINK_KIND_MAX] = {
 	[LINK_ETHERNET] = "ethernet", [LINK_LOOPBACK] = "loopback", [LINK_WIFI] = "wifi",
 	[LINK_BRIDGE] = "bridge",     [LINK_VETH] = "veth",	    [LINK_TUN] = "tun",
 	[LINK_BOND] = "bond",	      [LINK_VLAN] = "vlan",	    [LINK_WIREGUARD] = "wireguard",
+	[LINK_MACVLAN] = "macvlan",   [LINK_VXLAN] = "vxlan",	    [LINK_DUMMY] = "dummy",
 	[LINK_VIRTUAL] = "virtual",
 };
 

@@ -29,6 +29,9 @@ enum link_kind {
 	LINK_TUN, /* tun and tap */
 	LINK_BOND,
 	LINK_VLAN,
+	LINK_MACVLAN,
+	LINK_VXLAN,
+	LINK_DUMMY,
 	LINK_WIREGUARD,
 	LINK_VIRTUAL, /* any other kind that the kernel made without hardware */
 	_LINK_KIND_MAX

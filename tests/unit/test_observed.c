@@ -85,7 +85,7 @@ static void test_links(void **state)
 	run("ip tuntap add tap0 mode tap && ip link add vx type vxlan id 1 dstport 4789");
 	assert_int_equal(observed_drain(world->observed), 0);
 	assert_int_equal(observed_link_by_name(world->observed, "tap0")->kind, LINK_TUN);
-	assert_int_equal(observed_link_by_name(world->observed, "vx")->kind, LINK_VIRTUAL);
+	assert_int_equal(observed_link_by_name(world->observed, "vx")->kind, LINK_VXLAN);
 
 	run("ip link del near");
 	assert_int_equal(observed_drain(world->observed), 0);
