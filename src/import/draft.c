@@ -118,21 +118,18 @@ void import_lay_over(struct import *import, const char *name, const json_t *sett
 static json_t *holder(struct import *import, json_t *target, const char *member,
 		      const char **ret_key)
 {
-	const char *dot = strchr(member, '.');
+	const char *dot;
 	char key[MEMBER_PARTS_MAX];
-	json_t *inner;
 
-	*ret_key = member;
-	if (!dot)
-		return target;
-	snprintf(key, sizeof(key), "%.*s", (int)(dot - member), member);
-	*ret_key = dot + 1;
-	inner = json_object_get(target, key);
-	if (!json_is_object(inner)) {
-		put(import, target, key, json_object());
-		inner = json_object_get(target, key);
+	while ((dot = strchr(member, '.'))) {
+		snprintf(key, sizeof(key), "%.*s", (int)(dot - member), member);
+		if (!json_is_object(json_object_get(target, key)))
+			put(import, target, key, json_object());
+		target = json_object_get(target, key);
+		member = dot + 1;
 	}
-	return inner;
+	*ret_key = member;
+	return target;
 }
 
 void import_put(struct import *import, json_t *target, const char *member, json_t *value)
@@ -161,13 +158,15 @@ void import_append(struct import *import, json_t *target, const char *member, js
 
 json_t *import_member(const json_t *target, const char *member)
 {
-	const char *dot = strchr(member, '.');
+	const char *dot;
 	char key[MEMBER_PARTS_MAX];
 
-	if (!dot)
-		return json_object_get(target, member);
-	snprintf(key, sizeof(key), "%.*s", (int)(dot - member), member);
-	return json_object_get(json_object_get(target, key), dot + 1);
+	while ((dot = strchr(member, '.'))) {
+		snprintf(key, sizeof(key), "%.*s", (int)(dot - member), member);
+		target = json_object_get(target, key);
+		member = dot + 1;
+	}
+	return json_object_get(target, member);
 }
 
 static void append(struct import *import, json_t *list, json_t *item)

@@ -5,7 +5,7 @@
 
 #include "import.h"
 
-const char *const import_formats[] = {"netplan", "ifupdown", NULL};
+const char *const import_formats[] = {"netplan", "networkd", "ifupdown", NULL};
 
 static const struct {
 	const char *format;

@@ -13,6 +13,7 @@ static const struct format {
 	int (*read)(struct import *import);
 } formats[] = {
 	{"netplan", import_netplan},
+	{"networkd", import_networkd},
 	{"ifupdown", import_ifupdown},
 };
 
