@@ -95,6 +95,10 @@ static int setting_parse(const json_t *object, void *ret_spec, struct error *err
 		r = spec_member_text(object, "name", &name, error);
 	if (r < 0)
 		return r;
+	/* The kernel's folders for all links at once, and for those to come. */
+	if (strcmp(spec->link, "all") == 0 || strcmp(spec->link, "default") == 0)
+		return error_set(error, ERROR_NAME_INVALID, "link",
+				 "a setting is of one link, not of '%s'", spec->link);
 	row = setting_row(name);
 	if (!row)
 		return name_unknown(name, error);

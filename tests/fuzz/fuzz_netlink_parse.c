@@ -7,19 +7,6 @@
 
 #include "netlink/netlink.h"
 
-/* What is not in the mirror, but asked for. */
-static void check_queried(const struct nlmsghdr *message)
-{
-	struct port_vlans vlans = {0};
-	struct nexthops nexthops;
-
-	if (netlink_parse_port_vlans(message, 1, &vlans) == 0)
-		check(vlans.pvid <= VLAN_MAX);
-	if (netlink_parse_nexthops(message, &nexthops) == 0)
-		for (unsigned i = 0; i < nexthops.count && i < NEXTHOPS_MAX; i++)
-			check(nexthops.at[i].weight >= 1 && nexthops.at[i].weight <= 256);
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void check(bool holds)
@@ -81,6 +68,19 @@ static void check_object(enum object_kind kind, const union object *object)
 	case _OBJECT_KIND_MAX:
 		abort();
 	}
+}
+
+/* What is not in the mirror, but asked for. */
+static void check_queried(const struct nlmsghdr *message)
+{
+	struct port_vlans vlans = {0};
+	struct nexthops nexthops;
+
+	if (netlink_parse_port_vlans(message, 1, &vlans) == 0)
+		check(vlans.pvid <= VLAN_MAX);
+	if (netlink_parse_nexthops(message, &nexthops) == 0)
+		for (unsigned i = 0; i < nexthops.count && i < NEXTHOPS_MAX; i++)
+			check(nexthops.at[i].weight >= 1 && nexthops.at[i].weight <= 256);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

@@ -16,6 +16,8 @@ static void test_bad_values_name_the_member(void **state)
 		const char *type, *spec, *code, *parameter;
 	} rows[] = {
 		{"setting", "{\"name\":\"forwarding\",\"value\":1}", "parameter.missing", "link"},
+		{"setting", "{\"link\":\"all\",\"name\":\"forwarding\",\"value\":1}",
+		 "name.invalid", "link"},
 		{"setting", "{\"link\":\"x\",\"value\":1}", "parameter.missing", "name"},
 		{"setting", "{\"link\":\"x\",\"name\":\"../forwarding\",\"value\":1}",
 		 "parameter.range", "name"},
