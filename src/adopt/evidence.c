@@ -156,6 +156,7 @@ static const struct {
 	{"networkd", "/run/systemd/netif/leases/%i", parse_networkd},
 	{"NetworkManager", "/var/lib/NetworkManager/internal-*-%n.lease", parse_networkd},
 	{"NetworkManager", "/var/lib/NetworkManager/dhclient-*-%n.lease", parse_dhclient},
+	{"connman", "/var/lib/connman/ethernet_*/settings", parse_networkd},
 	{"dhclient", "/var/lib/dhcp/dhclient*.leases", parse_dhclient},
 	{"dhclient", "/var/lib/dhclient/*.lease*", parse_dhclient},
 	{"dhclient", "/run/dhclient*.lease*", parse_dhclient},

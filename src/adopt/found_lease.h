@@ -40,7 +40,8 @@ struct found_lease {
 	uint8_t client_id[FOUND_CLIENT_ID_MAX];
 };
 
-/* /run/systemd/netif/leases/IFINDEX and /var/lib/NetworkManager/internal-*.lease: KEY=VALUE. */
+/* /run/systemd/netif/leases/IFINDEX, /var/lib/NetworkManager/internal-*.lease and
+ * /var/lib/connman/SERVICE/settings: KEY=VALUE. */
 int found_lease_parse_networkd(const char *text, size_t size, struct found_lease *ret);
 
 /* dhclient's file: the last lease of `link` in it. `mac` (6 bytes) completes a client id that is

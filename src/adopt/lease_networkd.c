@@ -1,6 +1,6 @@
 /*
- * KEY=VALUE, one a line: systemd-networkd's leases (sd_dhcp_lease_save() in systemd), and those of
- * NetworkManager's own client, which has only ADDRESS.
+ * KEY=VALUE, one a line: systemd-networkd's leases (sd_dhcp_lease_save() in systemd), those of
+ * NetworkManager's own client, which has only ADDRESS, and ConnMan's settings of a service.
  */
 #include <arpa/inet.h>
 #include <ctype.h>
@@ -132,6 +132,7 @@ static const struct {
 	void (*set)(struct found_lease *lease, char *value);
 } members[] = {
 	{"ADDRESS", set_address},
+	{"IPv4.DHCP.LastAddress", set_address},
 	{"NETMASK", set_netmask},
 	{"SERVER_ADDRESS", set_server},
 	{"BROADCAST", set_broadcast},

@@ -210,3 +210,21 @@ def start_dhcpcd(host: Host) -> Process:
 def start_udhcpc(host: Host) -> Process:
     host.run("ip", "link", "set", "eth0", "up")
     return host.popen("busybox", "udhcpc", "-f", "-i", "eth0", "-s", str(UDHCPC_SCRIPT))
+
+
+def run_ifupdown(host: Host, *lines: str) -> None:
+    """ifup of eth0; what it leaves running (dhclient) goes on in the background."""
+    host.write("/etc/network/interfaces", "\n".join(["iface eth0 inet " + lines[0], *lines[1:], ""]))
+    host.run("mkdir", "-p", "/run/network")
+    host.run("ifup", "--force", "eth0", timeout=60)
+
+
+def start_connman(host: Host) -> Process:
+    without_udev(host)
+    host.write("/run/dbus/.keep", "")
+    host.popen("dbus-daemon", "--system", "--nofork", "--nopidfile", name="dbus")
+    wait_for(lambda: host.path("/run/dbus/system_bus_socket").exists(), what="dbus")
+    host.write("/etc/connman/main.conf", "[General]\nEnableOnlineCheck=false\n")
+    host.write("/var/lib/connman/settings", "[global]\nOfflineMode=false\n[Wired]\nEnable=true\n")
+    host.run("mkdir", "-p", "/run/connman")
+    return host.popen("/usr/sbin/connmand", "-n", "--nobacktrace", name="connman")

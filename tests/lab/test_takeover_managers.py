@@ -6,6 +6,8 @@ from typing import Any, Callable
 import pytest
 from conftest import RaiseLab
 from takeover import (
+    run_ifupdown,
+    start_connman,
     kill_all_of,
     processes_of,
     start_dhclient,
@@ -22,6 +24,7 @@ from test_takeover import OUTSIDE, kernel
 
 from lab import Host, topologies
 from lab.host import wait_for
+from lab.servers import Udhcpd
 
 
 @dataclass(frozen=True)
@@ -88,3 +91,118 @@ def test_lease_is_taken_over(raise_lab: RaiseLab, start_daemon: Any, manager: Ma
     assert host.addresses("eth0") == [address]
     if not manager.writes:
         assert kernel(host) == before
+
+
+STATIC_NETWORKD = (
+    "Address=192.168.1.60/24",
+    "Address=2001:db8:1::60/64",
+    "Gateway=192.168.1.1",
+    "DNS=1.1.1.1",
+    "[Route]",
+    "Destination=10.8.0.0/16",
+    "Gateway=192.168.1.1",
+    "Metric=300",
+)
+STATIC_NETWORKMANAGER = (
+    "method=manual",
+    "address1=192.168.1.60/24,192.168.1.1",
+    "route1=10.8.0.0/16,192.168.1.1,300",
+)
+STATIC_MANAGERS = [
+    Manager(
+        "networkd",
+        start_networkd,
+        "systemd-network",
+        "adopted:networkd",
+        lambda host: write_networkd(host, *STATIC_NETWORKD),
+    ),
+    Manager(
+        "NetworkManager",
+        start_networkmanager,
+        "NetworkManager",
+        "adopted:NetworkManager",
+        lambda host: write_networkmanager(host, *STATIC_NETWORKMANAGER),
+    ),
+    Manager(
+        "ifupdown",
+        lambda host: run_ifupdown(
+            host,
+            "static",
+            "address 192.168.1.60/24",
+            "gateway 192.168.1.1",
+            "up ip route add 10.8.0.0/16 via 192.168.1.1 metric 300",
+        ),
+        "",
+        "adopted:ifupdown",
+    ),
+]
+
+
+@pytest.mark.parametrize("manager", STATIC_MANAGERS, ids=lambda manager: manager.name)
+def test_static_configuration_is_taken_over(
+    raise_lab: RaiseLab, start_daemon: Any, manager: Manager
+) -> None:
+    lab = raise_lab(topologies.home)
+    host = lab["host"]
+    manager.prepare(host)
+    manager.start(host)
+    wait_for_address(host)
+    wait_for(lambda: "10.8.0.0/16" in host.output("ip", "route"), what="the static route")
+    wait_for(lambda: host.pings(OUTSIDE), what="the outside")
+    before = kernel(host)
+    with traffic(host, lab["internet"], OUTSIDE) as running:
+        if manager.process:
+            kill_all_of(host, processes_of(host, manager.process))
+        daemon = start_daemon(host)
+        wait_for(lambda: daemon.events("adopt.taken"), what="the adoption")
+        running.settle()
+        assert kernel(host) == before
+        daemon.restart()
+        running.settle()
+        assert kernel(host) == before
+    assert daemon.interface("eth0")["method"] == "static"
+    adoption = adoption_of(daemon)
+    owners = {change["after"]["owner"] for change in adoption["changes"]}
+    assert manager.command in owners or "adopted:container" in owners, owners
+    taken = {change["id"] for change in adoption["changes"]}
+    assert "address/eth0/192.168.1.60/24" in taken
+    assert any(id.startswith("route/254/10.8.0.0/16/300") for id in taken), taken
+    assert any(id.startswith("route/254/0.0.0.0/0/") for id in taken), taken
+
+
+def adoption_of(daemon: Any) -> dict[str, Any]:
+    history = daemon.call("tx.history", limit=20, changes=True)["transactions"]
+    return next(one for one in history if one["tool"] == "net.adopt")
+
+
+def test_ifupdown_with_dhclient(raise_lab: RaiseLab, start_daemon: Any) -> None:
+    lab = raise_lab(topologies.home, lease_time=120)
+    host = lab["host"]
+    run_ifupdown(host, "dhcp")
+    address = wait_for_address(host)
+    kill_all_of(host, processes_of(host, "dhclient"))
+    before = kernel(host)
+    with traffic(host, lab["internet"], OUTSIDE) as running:
+        daemon = start_daemon(host)
+        wait_for(lambda: daemon.lease()["state"] == "bound", what="the lease")
+        running.settle()
+        assert kernel(host) == before
+    assert daemon.lease()["address"] == address
+
+
+def test_connman(raise_lab: RaiseLab, start_daemon: Any) -> None:
+    # It takes no answer whose checksum is left to the hardware, as dnsmasq's is on a veth.
+    lab = raise_lab(topologies.home, dhcp=Udhcpd, lease_time=120)
+    host = lab["host"]
+    start_connman(host)
+    address = wait_for_address(host)
+    wait_for(lambda: host.pings(OUTSIDE), what="the outside")
+    with traffic(host, lab["internet"], OUTSIDE) as running:
+        daemon = start_daemon(host)
+        assert [one["name"] for one in daemon.status()["managers"]] == ["connman"]
+        running.settle()
+        kill_all_of(host, processes_of(host, "connmand"))
+        daemon.wait_for_event("adopt.taken")
+        wait_for(lambda: daemon.lease()["state"] == "bound", what="the lease")
+        running.settle()
+    assert host.addresses("eth0") == [address]
