@@ -5,7 +5,7 @@
 
 #include "import.h"
 
-const char *const import_formats[] = {"netplan", "networkd", "ifupdown", NULL};
+const char *const import_formats[] = {"netplan", "networkd", "networkmanager", "ifupdown", NULL};
 
 static const struct {
 	const char *format;

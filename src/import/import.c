@@ -14,6 +14,7 @@ static const struct format {
 } formats[] = {
 	{"netplan", import_netplan},
 	{"networkd", import_networkd},
+	{"networkmanager", import_keyfiles},
 	{"ifupdown", import_ifupdown},
 };
 

@@ -115,11 +115,13 @@ void put_gateway(struct import *import, const struct place *place, json_t *link,
 		import_remain(import, place, "is not the address of a gateway");
 		return;
 	}
-	if (!is_ipv6(address) && metric < 0 && table < 0 && !json_object_get(link, "gateway")) {
+	if (!is_ipv6(address) && table < 0 && !json_object_get(link, "gateway")) {
 		import_put(import, link, "gateway", json_string(address));
+		if (metric >= 0)
+			import_put(import, link, "metric", json_integer(metric));
 		return;
 	}
-	if (!is_ipv6(address) && metric < 0 && table < 0 &&
+	if (!is_ipv6(address) && table < 0 && metric < 0 &&
 	    strcmp(json_member_text(link, "gateway") ?: "", address) == 0)
 		return;
 	route = json_pack("{s:s, s:s}", "destination", is_ipv6(address) ? "::/0" : "0.0.0.0/0",
