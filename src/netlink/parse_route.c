@@ -31,10 +31,21 @@ static const struct attribute nexthop_rows[] = {
 };
 static const struct attribute_table nexthop_table = ATTRIBUTE_TABLE(nexthop_rows);
 
+/* Without the flags: they tell what a link is at present. */
+static uint8_t nexthop_digest(const struct rtnexthop *header, struct cursor attributes)
+{
+	uint32_t hash = (uint32_t)header->rtnh_ifindex * 0x85ebca6bu + header->rtnh_hops;
+
+	for (size_t i = 0; i < attributes.size; i++)
+		hash = (hash ^ attributes.data[i]) * 0x01000193u;
+	return (uint8_t)(hash ^ hash >> 8 ^ hash >> 16 ^ hash >> 24);
+}
+
 /* The first at most `most` nexthops, and how many there are; the flags of the first. */
 static int read_nexthops(struct cursor payload, struct nexthop *ret, unsigned most, unsigned *count,
-			 uint16_t *flags)
+			 uint16_t *flags, uint8_t *digest)
 {
+	*digest = 0;
 	for (*count = 0; cursor_left(&payload) >= sizeof(struct rtnexthop); ++*count) {
 		struct rtnexthop header;
 		struct cursor attributes;
@@ -48,6 +59,7 @@ static int read_nexthops(struct cursor payload, struct nexthop *ret, unsigned mo
 			return -EBADMSG;
 		cursor_skip(&payload, MIN(cursor_left(&payload),
 					  (size_t)(RTNH_ALIGN(header.rtnh_len) - header.rtnh_len)));
+		*digest = (uint8_t)(*digest + nexthop_digest(&header, attributes));
 		if (*count == 0)
 			*flags = header.rtnh_flags;
 		if (*count >= most)
@@ -69,7 +81,7 @@ static int read_multipath(struct cursor payload, void *object)
 	struct nexthop first;
 	uint16_t flags = 0;
 	unsigned count;
-	int r = read_nexthops(payload, &first, 1, &count, &flags);
+	int r = read_nexthops(payload, &first, 1, &count, &flags, &route->digest);
 
 	if (r < 0)
 		return r;
@@ -135,8 +147,10 @@ static int read_all_nexthops(struct cursor payload, void *object)
 {
 	struct nexthops *nexthops = object;
 	uint16_t flags;
+	uint8_t digest;
 
-	return read_nexthops(payload, nexthops->at, NEXTHOPS_MAX, &nexthops->count, &flags);
+	return read_nexthops(payload, nexthops->at, NEXTHOPS_MAX, &nexthops->count, &flags,
+			     &digest);
 }
 
 static const struct attribute nexthops_rows[] = {

@@ -138,7 +138,8 @@ static bool route_equal(const void *a, const void *b)
 {
 	const struct route *left = a, *right = b;
 
-	return route_same(left, right) && left->flags == right->flags;
+	return route_same(left, right) && left->flags == right->flags &&
+	       left->digest == right->digest;
 }
 
 static uint32_t rule_hash(const void *object)

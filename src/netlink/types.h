@@ -144,6 +144,7 @@ struct route {
 	uint8_t type; /* RTN_* */
 	uint8_t tos;
 	uint8_t nexthops; /* more than 1 for multipath; gateway and link are the first one's */
+	uint8_t digest;	  /* of all nexthops of a multipath route, in any order */
 };
 
 #define NEXTHOPS_MAX 16 /* of a multipath route that is read or built */

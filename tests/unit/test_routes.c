@@ -67,6 +67,21 @@ static void test_multipath(void **state)
 	assert_false(world_shows("ip route", "198.51.100.0/24"));
 }
 
+static void test_a_nexthop_that_somebody_changed_comes_back(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" NET "," MULTIPATH("3") "]");
+	world_settle(world);
+	world_shell(world,
+		    "ip route replace 198.51.100.0/24 proto 161 nexthop via 192.0.2.2 dev v0 "
+		    "nexthop via 192.0.2.131 dev v1 weight 3");
+	for (int i = 0; i < 20 && world_shows("ip route", "192.0.2.131"); i++)
+		world_settle(world);
+	assert_true(
+		world_shows("ip route show 198.51.100.0/24", "via 192.0.2.130 dev v1 weight 3"));
+}
+
 static void test_multipath_ipv6(void **state)
 {
 	struct world *world = *state;
@@ -134,6 +149,7 @@ int main(void)
 		TEST(test_bad_values_name_the_member),
 		TEST(test_multipath),
 		TEST(test_multipath_ipv6),
+		TEST(test_a_nexthop_that_somebody_changed_comes_back),
 		TEST(test_multipath_rolls_back_whole),
 		TEST(test_all_of_it_in_one_and_undone),
 	};
