@@ -9,6 +9,7 @@
  *     verifier.h  its decisions, without sockets or clock
  *     ping.h      echo and TCP connect; ping_run.h, ping_packet.h and ping_socket.h are its parts
  *     check_port.h whether something listens behind a port
+ *     traceroute.h the routers on the way; traceroute_run.h and traceroute_packet.h are its parts
  *     lookup.h    name look-up; dns_*.h take messages apart
  */
 #pragma once
@@ -17,6 +18,7 @@
 #include "core/core.h"
 #include "lookup.h"
 #include "ping.h"
+#include "traceroute.h"
 #include "verifier.h"
 
 struct online_config {

@@ -132,15 +132,21 @@ static int open_socket(const struct ping_request *request, int type, int protoco
 	return TAKE_FD(fd);
 }
 
-/* Lets only echo replies in; errors come by the error queue all the same. */
-static int set_echo_filter(int fd, int family, struct error *error)
+/* Lets only echo replies in; errors come by the error queue all the same, and with `errors` as
+ * packets, too. */
+static int set_echo_filter(int fd, int family, bool errors, struct error *error)
 {
-	struct icmp_filter filter4 = {.data = ~(1U << ICMP_ECHOREPLY)};
+	const unsigned errors4 =
+		1U << ICMP_DEST_UNREACH | 1U << ICMP_TIME_EXCEEDED | 1U << ICMP_PARAMETERPROB;
+	struct icmp_filter filter4 = {.data = ~(1U << ICMP_ECHOREPLY | (errors ? errors4 : 0))};
 	struct icmp6_filter filter6;
 	int r;
 
 	memset(&filter6, 0xff, sizeof(filter6));
 	filter6.data[ICMPV6_ECHO_REPLY / 32] &= ~(1U << ICMPV6_ECHO_REPLY % 32);
+	/* RFC 4443 2.1: the types below 128 are the errors; those in use are below 32. */
+	if (errors)
+		filter6.data[0] = 0;
 	r = family == AF_INET
 		    ? setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter4, sizeof(filter4))
 		    : setsockopt(fd, IPPROTO_ICMPV6, ICMPV6_FILTER, &filter6, sizeof(filter6));
@@ -150,7 +156,7 @@ static int set_echo_filter(int fd, int family, struct error *error)
 	return 0;
 }
 
-int ping_socket_open_echo(const struct ping_request *request, struct error *error)
+static int open_icmp(const struct ping_request *request, bool errors, struct error *error)
 {
 	int family = request->target.family;
 	const struct socket_option options[] = {
@@ -158,8 +164,6 @@ int ping_socket_open_echo(const struct ping_request *request, struct error *erro
 		{IPPROTO_IPV6, IPV6_RECVHOPLIMIT, 1},
 	};
 	_cleanup_(cleanup_close) int fd = -1;
-	union socket_address address;
-	socklen_t length;
 	int r;
 
 	fd = open_socket(request, SOCK_RAW, family == AF_INET ? IPPROTO_ICMP : IPPROTO_ICMPV6,
@@ -167,11 +171,40 @@ int ping_socket_open_echo(const struct ping_request *request, struct error *erro
 	if (fd < 0)
 		return fd;
 	r = set_options(fd, options, family == AF_INET ? 1 : 2, error);
-	if (r < 0)
-		return r;
-	r = set_echo_filter(fd, family, error);
-	if (r < 0)
-		return r;
+	if (r == 0)
+		r = set_echo_filter(fd, family, errors, error);
+	return r < 0 ? r : TAKE_FD(fd);
+}
+
+static int set_ip_option(int fd, int family, int name4, int name6, int value)
+{
+	int r = family == AF_INET ? setsockopt(fd, IPPROTO_IP, name4, &value, sizeof(value))
+				  : setsockopt(fd, IPPROTO_IPV6, name6, &value, sizeof(value));
+
+	return r < 0 ? -errno : 0;
+}
+
+int ping_socket_open_raw(const struct ping_request *request, struct error *error)
+{
+	_cleanup_(cleanup_close) int fd = open_icmp(request, true, error);
+
+	if (fd < 0)
+		return fd;
+	/* Errors come as packets: a queue of them that nobody reads would keep the loop awake. */
+	if (set_ip_option(fd, request->target.family, IP_RECVERR, IPV6_RECVERR, 0) < 0)
+		return error_set(error, ERROR_KERNEL_REFUSED, NULL,
+				 "the kernel refused a socket option");
+	return TAKE_FD(fd);
+}
+
+int ping_socket_open_echo(const struct ping_request *request, struct error *error)
+{
+	_cleanup_(cleanup_close) int fd = open_icmp(request, false, error);
+	union socket_address address;
+	socklen_t length;
+
+	if (fd < 0)
+		return fd;
 	length = socket_address_fill(&address, &request->target, 0, request->interface);
 	if (connect(fd, &address.any, length) < 0)
 		return connect_failed(request, errno, error);
@@ -210,6 +243,36 @@ int ping_socket_open_datagram(const struct ping_request *request, int *ret_errno
 	length = socket_address_fill(&address, &request->target, request->port, request->interface);
 	*ret_errno = connect(fd, &address.any, length) < 0 ? errno : 0;
 	return TAKE_FD(fd);
+}
+
+ssize_t ping_socket_send(int fd, const struct ping_request *request, const void *bytes, size_t size)
+{
+	union socket_address address;
+	socklen_t length =
+		socket_address_fill(&address, &request->target, request->port, request->interface);
+	ssize_t n = sendto(fd, bytes, size, MSG_DONTWAIT, &address.any, length);
+
+	return n < 0 ? -errno : n;
+}
+
+int ping_socket_set_ttl(int fd, int family, unsigned ttl)
+{
+	return set_ip_option(fd, family, IP_TTL, IPV6_UNICAST_HOPS, (int)ttl);
+}
+
+int ping_socket_probe_mtu(int fd, int family)
+{
+	return set_ip_option(fd, family, IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, IP_PMTUDISC_PROBE);
+}
+
+uint16_t ping_socket_source_port(int fd)
+{
+	union socket_address address = {0};
+	socklen_t length = sizeof(address);
+
+	if (getsockname(fd, &address.any, &length) < 0)
+		return 0;
+	return ntohs(address.any.sa_family == AF_INET ? address.v4.sin_port : address.v6.sin6_port);
 }
 
 struct ip_address ping_socket_source(int fd)

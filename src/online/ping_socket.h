@@ -18,6 +18,18 @@ int ping_socket_open_connection(const struct ping_request *request, int *ret_err
 int ping_socket_open_datagram(const struct ping_request *request, int *ret_errno,
 			      struct error *error);
 
+/* A raw ICMP socket that takes echo answers and errors from whoever sends them. The descriptor, or
+ * a negative errno with `error` filled. */
+int ping_socket_open_raw(const struct ping_request *request, struct error *error);
+
+/* Sends to the request's target and port: bytes, or a negative errno. */
+ssize_t ping_socket_send(int fd, const struct ping_request *request, const void *bytes,
+			 size_t size);
+int ping_socket_set_ttl(int fd, int family, unsigned ttl);
+/* Packets are never fragmented, and the path MTU that the kernel remembers does not count. */
+int ping_socket_probe_mtu(int fd, int family);
+
+uint16_t ping_socket_source_port(int fd); /* 0 for none */
 struct ip_address ping_socket_source(int fd);
 uint32_t ping_socket_mtu(int fd, int family); /* of the path, bytes; 0 for not known */
 

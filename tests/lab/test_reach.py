@@ -202,3 +202,72 @@ def test_the_daemon_answers_meanwhile(daemon):
         for _ in range(5):
             daemon.call("net.interfaces")
     assert daemon.status()["version"]
+
+
+# net.traceroute
+
+
+def way(trace: dict[str, Any]) -> list[list[str]]:
+    return [[answer["address"] for answer in hop["answers"]] for hop in trace["hops"]]
+
+
+@pytest.mark.parametrize("method", ["icmp", "udp"])
+@pytest.mark.parametrize("family", [4, 6])
+def test_the_way(daemon, method, family):
+    target = SERVER if family == 4 else SERVER6
+    router = "10.{}.0.2" if family == 4 else "2001:db8:{}::2"
+    trace = daemon.call("net.traceroute", host=target, method=method)
+    routers = [[router.format(n).replace(":0:", ":")] for n in range(ROUTERS)]
+    assert way(trace) == routers + [[target]], trace
+    assert trace["reached"] and trace["detail"] == f"the target is hop {ROUTERS + 1}"
+    assert "loop" not in trace and "path_mtu" not in trace
+    for hop in trace["hops"][:ROUTERS]:
+        assert len(hop["answers"][0]["latency_ms"]) == 3 and hop["silent"] == 0, hop
+    bound = daemon.call("net.traceroute", host=target, link="eth0", probes=1, method=method)
+    assert bound["reached"] and bound["source"] == trace["source"]
+
+
+def test_a_silent_router_on_the_way(daemon, rules):
+    rules("r1", "output", "icmp type time-exceeded drop")
+    trace = daemon.call("net.traceroute", host=SERVER, timeout=400)
+    assert trace["reached"] and trace["hops"][1] == {"hop": 2, "answers": [], "silent": 3}
+
+
+def test_silence_behind_a_router_takes_one_timeout(daemon, rules):
+    rules("r1", "forward", "drop")
+    trace = daemon.call("net.traceroute", host=SERVER, timeout=500, max_hops=30)
+    assert not trace["reached"] and way(trace) == [["10.0.0.2"], ["10.1.0.2"]], trace
+    assert "behind hop 2" in trace["detail"]
+
+
+def test_a_router_that_goes_no_further(daemon, rules, lab):
+    rules("r2", "forward", "reject with icmpx type admin-prohibited")
+    trace = daemon.call("net.traceroute", host=SERVER)
+    last = trace["hops"][-1]["answers"][0]
+    # The third router answers for itself, and then again for what it would have to pass on.
+    assert not trace["reached"] and trace["hops"][-1]["hop"] == 4, trace
+    assert (last["address"], last["icmp_type"], last["icmp_code"]) == ("10.2.0.2", 3, 13)
+    assert "administratively prohibited" in trace["detail"]
+
+
+def test_a_loop(daemon, lab):
+    lab["r1"].run("ip", "route", "add", "10.66.0.0/24", "via", "10.2.0.2")
+    lab["r2"].run("ip", "route", "add", "10.66.0.0/24", "via", "10.2.0.1")
+    trace = daemon.call("net.traceroute", host="10.66.0.1", max_hops=9, timeout=500)
+    assert not trace["reached"] and trace["loop"] == {"from_hop": 2, "to_hop": 4}, trace
+    assert "circle" in trace["detail"]
+
+
+@pytest.mark.parametrize("target", [SERVER, SERVER6])
+def test_path_mtu(daemon, lab, target):
+    lab["r1"].run("ip", "link", "set", "right", "mtu", "1400")
+    lab["r2"].run("ip", "link", "set", "right", "mtu", "1300")
+    try:
+        trace = daemon.call("net.traceroute", host=target, path_mtu=True, timeout=500)
+    finally:
+        lab["r1"].run("ip", "link", "set", "right", "mtu", "1500")
+        lab["r2"].run("ip", "link", "set", "right", "mtu", "1500")
+    assert trace["reached"] and trace["path_mtu"] == 1300, trace
+    assert [limit["mtu"] for limit in trace["mtu_limits"]] == [1400, 1300]
+    routers = ["10.1.0.2", "10.2.0.2"] if target == SERVER else ["2001:db8:1::2", "2001:db8:2::2"]
+    assert [limit["from"] for limit in trace["mtu_limits"]] == routers
