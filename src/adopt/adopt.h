@@ -60,6 +60,6 @@ struct adopt_request {
 int adopt_run(struct adopt_service *service, const struct adopt_request *request, json_t **ret,
 	      struct error *error);
 
-/* The managers that were found running: [{name, pid, links, command}]; NULL when memory is
+/* The managers that were found running: [{name, pid, links, command, note}]; NULL when memory is
  * exhausted. */
 json_t *adopt_managers(const struct adopt_service *service);

@@ -16,6 +16,7 @@ struct manager_kind {
 	const char *program; /* the last part of its first or second argument, NULL for any */
 	const char *stop;    /* %d: its pid */
 	bool (*manages)(const struct manager *manager, const struct link *link);
+	const char *note; /* what to know before it is stopped, NULL for nothing */
 };
 
 /* ---- whose links ---- */
@@ -69,7 +70,9 @@ static bool connman_manages(const struct manager *manager, const struct link *li
 static const struct manager_kind kinds[] = {
 	{"networkd", "systemd-network", NULL,
 	 "systemctl disable --now systemd-networkd.service systemd-networkd.socket",
-	 networkd_manages},
+	 networkd_manages,
+	 "it takes a lease's address away as it ends, for a moment, unless its .network file has "
+	 "KeepConfiguration=dhcp-on-stop"},
 	{"NetworkManager", "NetworkManager", NULL, "systemctl disable --now NetworkManager.service",
 	 networkmanager_manages},
 	{"connman", "connmand", NULL, "systemctl disable --now connman.service", connman_manages},
@@ -94,6 +97,11 @@ const char *manager_stop_command(const struct manager *manager, char *buffer, si
 	else
 		snprintf(buffer, size, "%s", stop);
 	return buffer;
+}
+
+const char *manager_note(const struct manager *manager)
+{
+	return manager->kind->note;
 }
 
 bool manager_manages(const struct manager *manager, const struct link *link)

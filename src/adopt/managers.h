@@ -22,6 +22,7 @@ bool managers_are_likely(void);
 size_t managers_scan(struct manager ret[MANAGERS_MAX]);
 
 const char *manager_name(const struct manager *manager); /* "networkd" */
+const char *manager_note(const struct manager *manager); /* before it is stopped; NULL for none */
 /* The command that stops it, and keeps it from coming back; addresses stay where it can be told so.
  * `buffer` is returned. */
 const char *manager_stop_command(const struct manager *manager, char *buffer, size_t size);

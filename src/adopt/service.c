@@ -197,10 +197,11 @@ json_t *adopt_managers(const struct adopt_service *service)
 	for (size_t i = 0; i < service->watched_count; i++) {
 		const struct manager *manager = &service->watched[i].manager;
 		char command[128];
-		json_t *entry = json_pack("{s:s,s:i,s:s,s:o}", "name", manager_name(manager), "pid",
-					  (int)manager->pid, "command",
-					  manager_stop_command(manager, command, sizeof(command)),
-					  "links", links_of(service, manager));
+		json_t *entry =
+			json_pack("{s:s,s:i,s:s,s:o,s:s*}", "name", manager_name(manager), "pid",
+				  (int)manager->pid, "command",
+				  manager_stop_command(manager, command, sizeof(command)), "links",
+				  links_of(service, manager), "note", manager_note(manager));
 
 		if (json_array_append_new(list, entry) < 0)
 			return NULL;

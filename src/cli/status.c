@@ -348,6 +348,25 @@ static void print_changes(const struct output *output, const json_t *status, use
 		print_change(output, json_array_get(changes, i), now);
 }
 
+/* ---- who else is here ---- */
+
+static void print_managers(const struct output *output, const json_t *status)
+{
+	const json_t *manager;
+	size_t i;
+
+	json_array_foreach(json_object_get(status, "managers"), i, manager) {
+		char text[500];
+
+		snprintf(text, sizeof(text),
+			 "%s runs too, and its links are left alone; stop it with: %s",
+			 json_member_text(manager, "name") ?: "",
+			 json_member_text(manager, "command") ?: "");
+		print_labelled(output, "manager", text, STYLE_WARN);
+		print_labelled(output, "note", json_member_text(manager, "note"), STYLE_WARN);
+	}
+}
+
 /* ---- what does not stand ---- */
 
 static void print_troubles(const struct output *output, const json_t *status)
@@ -381,6 +400,7 @@ void status_print(const struct output *output, const json_t *status, usec_t now)
 	print_uplink(output, status);
 	print_dns(output, status);
 	print_links(output, status);
+	print_managers(output, status);
 	print_troubles(output, status);
 	print_changes(output, status, now);
 }

@@ -77,6 +77,7 @@ def test_lease_is_taken_over(raise_lab: RaiseLab, start_daemon: Any, manager: Ma
         assert [one["name"] for one in found] == [manager.name]
         assert found[0]["command"].startswith(manager.command) and "eth0" in found[0]["links"]
         assert daemon.wait_for_event("manager.running")
+        assert " ".join(daemon.run_client("status").stdout.split()).count("stop it with") == 1
         refusal = daemon.refusal("net.adopt")
         assert refusal["code"] == "manager.running" and manager.command in refusal["hint"]
         plan = daemon.call("net.adopt", dry_run=True, while_running=True)
