@@ -15,6 +15,7 @@
 struct link_manager {
 	struct core *core;
 	struct link_manager_config config;
+	struct netlink_watch *settings;
 	struct sessions *sessions; /* who is connected, for the guard rail */
 	sd_event_source *look;	   /* deferred: links appeared or vanished */
 	sd_event_source *again;	   /* a link was refused */
@@ -328,6 +329,8 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 	for (unsigned i = 0; r >= 0 && i < ARRAY_SIZE(types); i++)
 		r = core_register_type(core, types[i], manager);
 	if (r >= 0)
+		r = setting_watch_new(&manager->settings, core);
+	if (r >= 0)
 		r = management_guard_add(core, &manager->sessions);
 	if (r >= 0)
 		r = observed_add_handler(core_observed(core), on_observed, on_synchronised,
@@ -342,6 +345,8 @@ void link_manager_free(struct link_manager *manager)
 {
 	sd_event_source_disable_unref(manager->look);
 	sd_event_source_disable_unref(manager->again);
+	if (manager->settings)
+		netlink_watch_free(manager->settings);
 	free(manager->sessions);
 	free(manager);
 }

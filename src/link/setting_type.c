@@ -22,6 +22,7 @@ static const struct setting_row {
 	const char *family; /* folder below /proc/sys/net */
 	const char *file;
 	int32_t least, most;
+	bool announced; /* the kernel tells when it changes (RTM_NEWNETCONF) */
 } rows[] = {
 	{"accept_local", "ipv4", "accept_local", 0, 1},
 	{"accept_redirects", "ipv4", "accept_redirects", 0, 1},
@@ -32,12 +33,12 @@ static const struct setting_row {
 	{"arp_ignore", "ipv4", "arp_ignore", 0, 8},
 	{"arp_notify", "ipv4", "arp_notify", 0, 1},
 	{"drop_gratuitous_arp", "ipv4", "drop_gratuitous_arp", 0, 1},
-	{"forwarding", "ipv4", "forwarding", 0, 1},
+	{"forwarding", "ipv4", "forwarding", 0, 1, true},
 	{"log_martians", "ipv4", "log_martians", 0, 1},
-	{"proxy_arp", "ipv4", "proxy_arp", 0, 1},
+	{"proxy_arp", "ipv4", "proxy_arp", 0, 1, true},
 	{"proxy_arp_pvlan", "ipv4", "proxy_arp_pvlan", 0, 1},
 	{"route_localnet", "ipv4", "route_localnet", 0, 1},
-	{"rp_filter", "ipv4", "rp_filter", 0, 2},
+	{"rp_filter", "ipv4", "rp_filter", 0, 2, true},
 	{"secure_redirects", "ipv4", "secure_redirects", 0, 1},
 	{"send_redirects", "ipv4", "send_redirects", 0, 1},
 	{"shared_media", "ipv4", "shared_media", 0, 1},
@@ -54,10 +55,10 @@ static const struct setting_row {
 	{"ipv6_accept_redirects", "ipv6", "accept_redirects", 0, 1},
 	{"ipv6_accept_source_route", "ipv6", "accept_source_route", -1, 2},
 	{"ipv6_force_forwarding", "ipv6", "force_forwarding", 0, 1},
-	{"ipv6_forwarding", "ipv6", "forwarding", 0, 2},
+	{"ipv6_forwarding", "ipv6", "forwarding", 0, 2, true},
 	{"keep_addr_on_down", "ipv6", "keep_addr_on_down", -1, 1},
 	{"ndisc_notify", "ipv6", "ndisc_notify", 0, 1},
-	{"proxy_ndp", "ipv6", "proxy_ndp", 0, 1},
+	{"proxy_ndp", "ipv6", "proxy_ndp", 0, 1, true},
 	{"use_tempaddr", "ipv6", "use_tempaddr", -1, 2},
 };
 
@@ -238,6 +239,36 @@ static int setting_apply(struct core *core, const void *before, const void *afte
 				 spec->link);
 	r = setting_write(spec);
 	return r < 0 ? setting_refused(spec, r, error) : 0;
+}
+
+/* ---- what somebody else changed ---- */
+
+static bool is_intended(const struct core *core, const char *link, const struct setting_row *row)
+{
+	char id[RESOURCE_KEY_MAX];
+
+	snprintf(id, sizeof(id), "setting/%s/%s", link, row->name);
+	return core_resource(core, id);
+}
+
+static void on_netconf(const struct nlmsghdr *message, void *userdata)
+{
+	struct core *core = userdata;
+	int index = message ? netlink_parse_netconf_link(message) : 0;
+	const struct link *link = index > 0 ? observed_link(core_observed(core), index) : NULL;
+	bool intended = !message;
+
+	for (size_t i = 0; link && !intended && i < ARRAY_SIZE(rows); i++)
+		intended = rows[i].announced && is_intended(core, link->name, &rows[i]);
+	if (intended)
+		core_schedule_convergence(core, "a setting of a link was changed");
+}
+
+int setting_watch_new(struct netlink_watch **ret, struct core *core)
+{
+	static const int groups[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, 0};
+
+	return netlink_watch_new(ret, core_event(core), groups, on_netconf, core);
 }
 
 const struct resource_type setting_type = {

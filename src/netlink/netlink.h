@@ -22,6 +22,7 @@
  *     parse*.c      from messages to values, by the tables of attribute.h
  *     build*.c      from values to messages
  *     link_maker.h  the kinds of links that can be made
+ *     watch.c       what is announced and not mirrored
  *     wireless.c    which links are wireless, which only nl80211 says
  */
 #pragma once
@@ -127,6 +128,22 @@ struct nlmsghdr *netlink_build_link_get(void *buffer, int index);
  * asked for a new link of kind LINK_ETHERNET.
  */
 bool netlink_link_is_wireless(int index);
+
+/* ---- watch ---- */
+
+struct netlink_watch;
+
+/* Passes on what is announced to the multicast groups (RTNLGRP_*, ended by 0), of which the mirror
+ * keeps nothing; NULL when something was lost. The event loop is borrowed. */
+int netlink_watch_new(struct netlink_watch **ret, sd_event *event, const int *groups,
+		      void (*heard)(const struct nlmsghdr *message, void *userdata),
+		      void *userdata);
+void netlink_watch_free(struct netlink_watch *watch);
+DEFINE_CLEANUP(struct netlink_watch *, netlink_watch_cleanup, netlink_watch_free)
+
+/* The link that an announcement of RTNLGRP_IPV4_NETCONF or RTNLGRP_IPV6_NETCONF is about, 0 where
+ * it is about none, -EBADMSG. */
+int netlink_parse_netconf_link(const struct nlmsghdr *message);
 
 /* ---- parsing ---- */
 

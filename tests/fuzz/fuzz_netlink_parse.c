@@ -78,6 +78,7 @@ static void check_queried(const struct nlmsghdr *message)
 
 	if (netlink_parse_port_vlans(message, 1, &vlans) == 0)
 		check(vlans.pvid <= VLAN_MAX);
+	check(netlink_parse_netconf_link(message) >= -EBADMSG);
 	if (netlink_parse_nexthops(message, &nexthops) == 0)
 		for (unsigned i = 0; i < nexthops.count && i < NEXTHOPS_MAX; i++)
 			check(nexthops.at[i].weight >= 1 && nexthops.at[i].weight <= 256);

@@ -95,6 +95,19 @@ static void test_settings_roll_back(void **state)
 	assert_true(world_shows(SYSCTL("ipv4", "proxy_arp"), "0"));
 }
 
+static void test_settings_that_somebody_changed_come_back(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" VETH "," SETTING("forwarding", "1") "," SETTING("rp_filter", "1") "]");
+	world_settle(world);
+	world_shell(world, "echo 0 >/proc/sys/net/ipv4/conf/v0/forwarding;"
+			   "echo 2 >/proc/sys/net/ipv4/conf/v0/rp_filter");
+	world_settle(world);
+	assert_true(world_shows(SYSCTL("ipv4", "forwarding"), "1"));
+	assert_true(world_shows(SYSCTL("ipv4", "rp_filter"), "1"));
+}
+
 #define RULE(members) "[[\"rule\",{\"family\":\"ipv4\",\"priority\":1000," members "}]]"
 
 static void test_rules(void **state)
@@ -164,6 +177,7 @@ int main(void)
 		TEST(test_settings_are_set_and_come_back),
 		TEST(test_settings_of_a_link_that_is_made_with_them),
 		TEST(test_settings_roll_back),
+		TEST(test_settings_that_somebody_changed_come_back),
 		TEST(test_rules),
 		TEST(test_rules_come_back_and_roll_back),
 		TEST(test_a_rule_of_others_is_left),
