@@ -27,11 +27,13 @@ def test_foreign_default_route_of_our_metric(home, start_daemon):
     """Somebody's route holds the place of ours: it stays, and the host comes online all the same,
     or says why not and does so when the place is free."""
     host = home["host"]
-    host.run("ip", "link", "set", "eth0", "up")
+    host.pull("eth0")
+    daemon = start_daemon(host)
+    wait_for(lambda: daemon.interface("eth0")["method"] == "dhcp", 2)
     host.run("ip", "addr", "add", "192.168.1.77/24", "dev", "eth0")
     foreign = ["default", "via", "192.168.1.99", "dev", "eth0", "metric", "100"]
     host.run("ip", "route", "add", *foreign, "proto", "static")
-    daemon = start_daemon(host)
+    host.plug("eth0")
     daemon.wait_for_event("dhcp.bound")
     wait_for(lambda: "192.168.1.1" in str(daemon.lease()["gateway"]), 2)
     time.sleep(0.5)
