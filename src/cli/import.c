@@ -85,7 +85,7 @@ static int add_file(struct collection *collection, const char *path, struct erro
 	_cleanup_(cleanup_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
 	_cleanup_(cleanup_free) char *text = NULL;
 	struct stat status;
-	size_t length, left;
+	size_t length = 0, left;
 	int r;
 
 	if (fd < 0 || fstat(fd, &status) < 0)

@@ -82,6 +82,10 @@ struct setting {
  * makes no difference. NULL for none. */
 const struct setting *setting_find(const struct setting *table, const char *section,
 				   const char *key);
+/* Handles, and marks the target as "spoilt" when the value was not understood: for what would mean
+ * something else without it. */
+void setting_apply_vital(struct import *import, const struct setting *setting,
+			 const struct place *place, json_t *target, const char *value);
 /* Finds and handles; what is in no row remains, since nothing is known of it. */
 void setting_apply(struct import *import, const struct setting *table, const struct place *place,
 		   json_t *target, const char *value);

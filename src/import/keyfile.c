@@ -346,6 +346,16 @@ static void finish_routes(struct keyfiles *keyfiles, struct profile *profile, co
 	}
 }
 
+static bool has_parent(const struct kind *kind)
+{
+	static const char *const stacked[] = {"vlan", "macvlan", "vxlan"};
+
+	for (unsigned i = 0; kind->link_kind && i < ARRAY_SIZE(stacked); i++)
+		if (strcmp(stacked[i], kind->link_kind) == 0)
+			return true;
+	return false;
+}
+
 static void finish_relations(struct keyfiles *keyfiles, struct profile *profile,
 			     const struct kind *kind)
 {
@@ -361,7 +371,9 @@ static void finish_relations(struct keyfiles *keyfiles, struct profile *profile,
 		else
 			remain(keyfiles, profile, "controller", "is of no profile that was given");
 	}
-	if (parent[0] && kind->link_kind) {
+	if (parent[0] && !has_parent(kind))
+		remain(keyfiles, profile, "parent", "has no meaning with this type");
+	else if (parent[0]) {
 		name = link_of(keyfiles, parent);
 		snprintf(member, sizeof(member), "%s.parent", kind->link_kind);
 		if (name)
@@ -375,11 +387,15 @@ static void finish_relations(struct keyfiles *keyfiles, struct profile *profile,
 static void finish_kind(struct keyfiles *keyfiles, struct profile *profile, const struct kind *kind)
 {
 	json_t *link = profile->link;
+	bool other = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(kinds); i++)
 		if (kinds[i].link_kind &&
 		    (!kind->link_kind || strcmp(kinds[i].link_kind, kind->link_kind) != 0))
-			json_object_del(link, kinds[i].link_kind);
+			other |= json_object_del(link, kinds[i].link_kind) == 0;
+	if (other)
+		remain(keyfiles, profile, "type",
+		       "is not that of all sections: those of another type were left out");
 	if (!kind->link_kind)
 		return;
 	import_put(keyfiles->import, link, "kind", json_string(kind->link_kind));

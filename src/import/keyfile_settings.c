@@ -1,6 +1,7 @@
 /* The keys of NetworkManager's profiles, as nm-settings-keyfile(5) has them. */
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "keyfile.h"
 
@@ -20,7 +21,7 @@ static SETTING_HANDLER(keep)
 /* The section's family decides where it is kept. */
 static const char *of_family(const struct place *place, const char *four, const char *six)
 {
-	return strcmp(place->section, "ipv6") == 0 ? six : four;
+	return strcasecmp(place->section, "ipv6") == 0 ? six : four;
 }
 
 /* "192.0.2.1/24,192.0.2.254", and as it once was "192.0.2.1;24;192.0.2.254;" */
@@ -81,9 +82,7 @@ static void take_route_options(struct import *import, const struct place *place,
 		if (equals)
 			*equals++ = '\0';
 		setting = setting_find(route_options, NULL, pair);
-		setting->handle(import, place, route, equals ?: "", setting);
-		if (strcmp(pair, "type") == 0 && !json_object_get(route, "type"))
-			import_put(import, route, "spoilt", json_true());
+		setting_apply_vital(import, setting, place, route, equals ?: "");
 	}
 }
 
@@ -151,7 +150,8 @@ static SETTING_HANDLER(set_rule)
 	while (count < COMMAND_WORDS_MAX && next_word(&value, " \t", words[count]))
 		count++;
 	rule = count < COMMAND_WORDS_MAX
-		       ? rule_from_words(strcmp(place->section, "ipv6") == 0 ? AF_INET6 : AF_INET,
+		       ? rule_from_words(strcasecmp(place->section, "ipv6") == 0 ? AF_INET6
+										 : AF_INET,
 					 count, words)
 		       : NULL;
 	if (rule)

@@ -104,6 +104,8 @@ static void take_key(struct definition *definition, const char *section, bool de
 		setting = setting_find(netplan_settings, "device", place->key) ?: setting;
 	if (!setting)
 		import_remain(import, place, "is not known here, so nothing was made of it");
+	else if (yaml_text(node) && target != definition->link)
+		setting_apply_vital(import, setting, place, target, yaml_text(node));
 	else if (yaml_text(node))
 		setting->handle(import, place, target, yaml_text(node), setting);
 	else
@@ -279,7 +281,9 @@ static void translate_tree(struct netplan *netplan, const json_t *network)
 
 		if (kind && kind->why && yaml_map(node))
 			continue;
-		if (strcmp(key, "version") != 0 && strcmp(key, "renderer") != 0 && !kind)
+		if (strcmp(key, "renderer") == 0)
+			import_remain(netplan->import, &place, "this program takes its place");
+		else if (strcmp(key, "version") != 0 && !kind)
 			import_remain(netplan->import, &place, "is not known here");
 		else if (kind && !yaml_map(node))
 			import_remain(netplan->import, &place, "has to be a map");

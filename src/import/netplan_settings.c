@@ -60,7 +60,7 @@ static SETTING_HANDLER(set_gateway6)
 
 const struct setting netplan_settings[] = {
 	/* what every definition may have */
-	{"device", "renderer", set_nothing},
+	{"device", "renderer", set_none, .why = "this program takes its place"},
 	{"device", "dhcp4", set_truth, "netplan.dhcp"},
 	{"device", "dhcp6", set_dhcp6},
 	{"device", "dhcp-identifier", set_choice, "dhcp.identity",
@@ -255,8 +255,8 @@ static void put_route(struct definition *definition, const struct place *place, 
 	const char *to = yaml_text(json_object_get(yaml_map(node), "to")) ?: "?";
 	char network[IP_PREFIX_TEXT_MAX];
 
-	if (json_object_get(yaml_map(node), "type") && !json_object_get(route, "type")) {
-		json_decref(route); /* its type remains, and it with it */
+	if (json_object_get(route, "spoilt")) {
+		json_decref(route); /* what was not understood is in the list */
 		return;
 	}
 	if (!read_network(to, gateway && is_ipv6(gateway) ? AF_INET6 : AF_INET, network) ||
@@ -289,7 +289,8 @@ static bool is_whole_rule(const json_t *rule, const json_t *node)
 {
 	const char *from = json_member_text(rule, "from"), *to = json_member_text(rule, "to");
 
-	return !json_object_get(yaml_map(node), "type-of-service") &&
+	return !json_object_get(rule, "spoilt") &&
+	       !json_object_get(yaml_map(node), "type-of-service") &&
 	       json_object_get(rule, "table") && (!from || !to || is_ipv6(from) == is_ipv6(to));
 }
 

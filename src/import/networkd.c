@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "core/spec.h"
 #include "networkd.h"
@@ -50,7 +51,7 @@ static bool ends_in(const char *name, const char *ending)
 static const struct repeated_section *find_repeated(const char *name)
 {
 	for (const struct repeated_section *row = repeated_sections; row->name; row++)
-		if (strcmp(row->name, name) == 0)
+		if (strcasecmp(row->name, name) == 0)
 			return row;
 	return NULL;
 }
@@ -96,6 +97,8 @@ static void take_entry(struct unit *unit, struct section *section, const struct 
 	/* An empty value takes back what was said before. */
 	if (!*ini->value && setting && setting->member && !strchr(setting->member, '.'))
 		json_object_del(target, setting->member);
+	else if (section->repeated && setting)
+		setting_apply_vital(unit->import, setting, &place, target, ini->value);
 	else if (*ini->value || !setting)
 		setting_apply(unit->import, settings, &place, target, ini->value);
 }
@@ -224,6 +227,7 @@ static void make_device(struct networkd *networkd, struct unit *unit)
 	const char *name = json_member_text(own, "name");
 	const char *text = json_member_text(own, "kind") ?: "";
 	const char *kind = NULL;
+	bool other = false;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(device_kinds); i++)
 		if (strcmp(device_kinds[i], text) == 0)
@@ -238,7 +242,10 @@ static void make_device(struct networkd *networkd, struct unit *unit)
 	json_object_del(unit->link, "networkd");
 	for (unsigned i = 0; i < ARRAY_SIZE(device_kinds); i++)
 		if (strcmp(device_kinds[i], kind) != 0)
-			json_object_del(unit->link, device_kinds[i]);
+			other |= json_object_del(unit->link, device_kinds[i]) == 0;
+	if (other)
+		remain_file(networkd, unit->file,
+			    "has sections for devices of another kind, which were left out");
 	import_put(networkd->import, unit->link, "kind", json_string(kind));
 	import_lay_over(networkd->import, name, unit->link);
 	networkd->import->failed |= json_put(networkd->devices, name, json_string(kind)) < 0;

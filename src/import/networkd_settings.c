@@ -40,14 +40,6 @@ static SETTING_HANDLER(set_spoilt)
 	import_remain(import, place, setting->why);
 }
 
-/* A choice that the section is nothing without. */
-static SETTING_HANDLER(set_vital_choice)
-{
-	set_choice(import, place, target, value, setting);
-	if (!json_object_get(target, setting->member))
-		import_put(import, target, "spoilt", json_true());
-}
-
 static SETTING_HANDLER(set_dhcp)
 {
 	static const struct {
@@ -229,7 +221,7 @@ const struct setting network_settings[] = {
 	{"Route", "PreferredSource", set_address, "source"},
 	{"Route", "GatewayOnLink", set_truth, "onlink"},
 	{"Route", "MTUBytes", set_bytes, "mtu", 68, 65535},
-	{"Route", "Type", set_vital_choice, "type", .choices = route_types,
+	{"Route", "Type", set_choice, "type", .choices = route_types,
 	 .why = "routes of this type have no equivalent"},
 	{"Route", "MultiPathRoute", keep, "several"},
 	{"Route", "Scope", set_nothing},
@@ -246,7 +238,7 @@ const struct setting network_settings[] = {
 	{"RoutingPolicyRule", "IncomingInterface", set_link, "incoming"},
 	{"RoutingPolicyRule", "OutgoingInterface", set_link, "outgoing"},
 	{"RoutingPolicyRule", "Family", keep, "families"},
-	{"RoutingPolicyRule", "Type", set_vital_choice, "action", .choices = rule_types,
+	{"RoutingPolicyRule", "Type", set_choice, "action", .choices = rule_types,
 	 .why = "rules of this type have no equivalent"},
 	{"RoutingPolicyRule", "*", set_spoilt, .why = WHOLE_RULE},
 

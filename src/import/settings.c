@@ -44,6 +44,16 @@ void setting_apply(struct import *import, const struct setting *table, const str
 		import_remain(import, place, "is not known here, so nothing was made of it");
 }
 
+void setting_apply_vital(struct import *import, const struct setting *setting,
+			 const struct place *place, json_t *target, const char *value)
+{
+	size_t before = json_array_size(import->untranslated);
+
+	setting->handle(import, place, target, value, setting);
+	if (setting->handle != set_none && json_array_size(import->untranslated) != before)
+		import_put(import, target, "spoilt", json_true());
+}
+
 SETTING_HANDLER(set_none)
 {
 	import_remain(import, place, setting->why);

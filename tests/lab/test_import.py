@@ -1,0 +1,122 @@
+"""net.import and `aiosnet import`: other managers' files, the published examples among them."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+from lab.daemon import Daemon, ToolError, client_path
+
+DOCUMENTATION = Path("/usr/share/doc")
+# Where packages put examples, and the format; AIOSNET_EXAMPLES adds "FORMAT=FOLDER:FORMAT=FOLDER".
+PUBLISHED = [
+    ("netplan", DOCUMENTATION / "netplan/examples"),
+    ("netplan", DOCUMENTATION / "netplan.io/examples"),
+    ("ifupdown", DOCUMENTATION / "ifupdown/examples"),
+    ("networkd", Path("/usr/lib/systemd/network")),
+    *[(pair.split("=")[0], Path(pair.split("=")[1]))
+      for pair in os.environ.get("AIOSNET_EXAMPLES", "").split(":") if pair],
+]
+PUBLISHED_ENDINGS = {
+    "netplan": (".yaml",), "networkd": (".network", ".netdev", ".link", ".example"),
+    "networkmanager": (".nmconnection",), "ifupdown": ("",),
+}
+
+
+@pytest.fixture
+def daemon(home, start_daemon) -> Daemon:
+    daemon = start_daemon(home["host"])
+    daemon.wait_until_online()
+    return daemon
+
+
+def run(daemon: Daemon, *words: str) -> "subprocess.CompletedProcess[str]":
+    """The command line beside the host, so that it reads the files of the test."""
+    return subprocess.run(
+        [client_path(), "--socket", daemon.host.path(daemon.socket_path), "import", *words],
+        capture_output=True, text=True, timeout=60, check=False)
+
+
+def translate(daemon: Daemon, form: str, **files: str) -> dict[str, Any]:
+    return daemon.call("net.import", format=form, files=[
+        {"name": name.replace("__", "."), "content": content} for name, content in files.items()])
+
+
+def test_links_are_found_on_the_host(daemon):
+    mac = daemon.host.ip("link", "show", "eth0")[0]["address"]
+    before = daemon.host.addresses("eth0")
+    answer = translate(daemon, "netplan", a__yaml=f"""
+network:
+  ethernets:
+    mine: {{match: {{macaddress: "{mac}"}}, addresses: [192.168.1.77/24]}}
+    theirs: {{match: {{macaddress: "02:ff:ff:ff:ff:ff"}}, dhcp4: true}}
+""")
+    assert answer["document"]["links"] == [
+        {"name": "eth0", "addresses": ["192.168.1.77/24"], "up": True}]
+    assert [(entry["line"], entry["setting"]) for entry in answer["untranslated"]] == [
+        (5, "ethernets.theirs.match")]
+    assert daemon.host.addresses("eth0") == before
+
+
+def test_no_secret_comes_back_or_is_recorded(daemon):
+    secret = "correct-horse-battery"
+    answer = translate(daemon, "networkmanager", home__nmconnection=f"""
+[connection]
+id=home
+type=wifi
+interface-name=wlan0
+[wifi-security]
+psk={secret}
+""")
+    assert answer["untranslated"][0]["setting"] == "wifi-security.psk"
+    assert secret not in json.dumps(answer)
+    recorded = [path for path in daemon.host.path(daemon.state).rglob("*") if path.is_file()]
+    assert recorded and not any(secret.encode() in path.read_bytes() for path in recorded)
+
+
+def test_refusals(daemon):
+    with pytest.raises(ToolError) as refused:
+        translate(daemon, "wicked", a="")
+    assert refused.value.error["parameter"] == "format"
+
+
+def test_command_line(daemon, tmp_path):
+    (tmp_path / "10-eth9.network").write_text(
+        "[Match]\nName=eth9\n[Network]\nAddress=192.0.2.1/24\n")
+    additions = tmp_path / "10-eth9.network.d"
+    additions.mkdir()
+    (additions / "more.conf").write_text("[Link]\nMTUBytes=1400\nAllMulticast=yes\n")
+    (tmp_path / "unrelated.txt").write_text("nothing")
+    done = run(daemon, "networkd", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["links"] == [
+        {"name": "eth9", "addresses": ["192.0.2.1/24"], "mtu": 1400, "up": True}]
+    assert "more.conf:3: Link.AllMulticast: " in done.stderr
+
+    (tmp_path / "large.network").write_text("#" * 800_000)
+    assert run(daemon, "networkd", str(tmp_path)).returncode != 0
+    assert run(daemon, "networkd", str(tmp_path / "absent")).returncode == 2
+    assert run(daemon, "wicked").returncode == 2
+
+
+def published() -> list[tuple[str, Path]]:
+    return [(form, path) for form, folder in PUBLISHED if folder.is_dir()
+            for path in sorted(folder.iterdir())
+            if path.is_file() and path.name.endswith(PUBLISHED_ENDINGS[form])
+            and path.suffix not in (".sh", ".pl", ".gz", ".py")]
+
+
+@pytest.mark.skipif(not published(), reason="no package with examples is installed")
+def test_published_examples(daemon):
+    """Each gives something: a part of the layout, or an entry that names what was left out."""
+    for form, path in published():
+        name = path.name.removesuffix(".example")
+        answer = daemon.call("net.import", format=form, files=[
+            {"name": name, "content": path.read_text(errors="replace")}])
+        lines = [line for line in path.read_text(errors="replace").splitlines()
+                 if line.strip() and line.strip()[0] not in "#;"]
+        assert answer["document"]["links"] or answer["untranslated"] or not lines, path
+        for entry in answer["untranslated"]:
+            assert entry["why"] and entry["line"] >= 1, (path, entry)
