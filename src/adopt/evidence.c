@@ -93,7 +93,7 @@ static bool of_ifupdown(const struct link *link, struct evidence *ret)
 	return false;
 }
 
-static bool of_container(const struct link *link, struct evidence *ret)
+static bool of_container(struct evidence *ret)
 {
 	static const char *const paths[] = {"/run/.containerenv", "/.dockerenv",
 					    "/run/systemd/container"};
@@ -109,14 +109,17 @@ static bool of_container(const struct link *link, struct evidence *ret)
 
 void evidence_of_link(const struct link *link, struct evidence *ret)
 {
-	static bool (*const sources[])(const struct link *link,
-				       struct evidence *ret) = {of_networkd, of_networkmanager,
-								of_ifupdown, of_container};
+	static bool (*const managers[])(const struct link *link,
+					struct evidence *ret) = {of_networkd, of_networkmanager,
+								 of_ifupdown};
 
-	for (unsigned i = 0; i < ARRAY_SIZE(sources); i++)
-		if (sources[i](link, ret))
+	ret->by_manager = true;
+	for (unsigned i = 0; i < ARRAY_SIZE(managers); i++)
+		if (managers[i](link, ret))
 			return;
-	evidence_set(ret, "static", "found in the kernel; no manager's traces");
+	ret->by_manager = false;
+	if (!of_container(ret))
+		evidence_set(ret, "static", "found in the kernel; no manager's traces");
 }
 
 /* ---- leases ---- */

@@ -9,6 +9,7 @@
 struct evidence {
 	char owner[PROVENANCE_TEXT_MAX];  /* "adopted:networkd" */
 	char reason[PROVENANCE_TEXT_MAX]; /* where that is known from */
+	bool by_manager;		  /* that configures links whole */
 };
 
 /* Reads a file's beginning; returns the length, or a negative errno. */

@@ -10,6 +10,8 @@
 
 /* While another manager runs: what it manages may change, and another may have started. */
 #define LOOK_AGAIN (5 * USEC_PER_SEC)
+/* While none does: one may be started. */
+#define LOOK_RARELY (60 * USEC_PER_SEC)
 
 /* A manager that runs, and the event of its end. */
 struct watched {
@@ -97,7 +99,9 @@ static void tell_of(struct core *core, const struct manager *manager)
 	core_publish(core, "manager.running",
 		     json_pack("{s:s,s:i,s:s}", "name", manager_name(manager), "pid",
 			       (int)manager->pid, "command", command),
-		     "%s runs (pid %d): its links are left alone; to take them over: %s",
+		     "%s runs (pid %d): its links are left alone, but for those in intent; stop it "
+		     "with: "
+		     "%s",
 		     manager_name(manager), (int)manager->pid, command);
 }
 
@@ -118,7 +122,8 @@ static void watch_end(struct adopt_service *service, struct watched *watched)
 
 static void arm_again(struct adopt_service *service)
 {
-	usec_t when = usec_add(clock_boottime_usec(), LOOK_AGAIN);
+	usec_t pause = service->watched_count ? LOOK_AGAIN : LOOK_RARELY;
+	usec_t when = usec_add(clock_boottime_usec(), pause);
 	int r;
 
 	if (!service->again) {
@@ -163,8 +168,7 @@ static void look_for_managers(struct adopt_service *service)
 			tell_of(service->core, &found[i]);
 	}
 	remember_ended(service, known, known_count);
-	if (count)
-		arm_again(service);
+	arm_again(service);
 }
 
 bool adopt_leaves_alone(const struct link *link, void *userdata)
@@ -368,6 +372,7 @@ static int run(struct adopt_service *service, const struct adopt_request *reques
 		.core = service->core,
 		.proposal = &proposal,
 		.resolv_conf = service->resolv_conf,
+		.asked = request->asked,
 		.while_running = request->while_running,
 		.taken = json_array(),
 		.left = json_array(),
@@ -450,9 +455,12 @@ void adopt_service_start(struct adopt_service *service)
 {
 	bool found = anything_found(service->core);
 
-	if (!service->config.automatic || (!found && !managers_are_likely()))
+	if (!service->config.automatic)
 		return;
-	look_for_managers(service);
+	if (found || managers_are_likely())
+		look_for_managers(service);
+	else
+		arm_again(service);
 	if (found)
 		adopt_what_is_there(service, "found at the start");
 }
@@ -467,7 +475,12 @@ static void look(struct adopt_service *service, const char *why)
 
 static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
 {
-	look(userdata, "a manager does not manage it any more");
+	struct adopt_service *service = userdata;
+
+	if (service->watched_count || managers_are_likely())
+		look(service, "a manager does not manage it any more");
+	else
+		arm_again(service);
 	return 0;
 }
 

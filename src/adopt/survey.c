@@ -285,6 +285,13 @@ static bool has_anything(const struct survey *survey, const struct link *link)
 	return false;
 }
 
+/* An address that nobody's traces explain, on a host without any way out, is no configuration but
+ * the rest of one. Boot detection seeks a network beside it. */
+static bool is_unfinished(const struct survey *survey, const struct evidence *evidence)
+{
+	return !survey->asked && !evidence->by_manager && !survey_has_gateway(survey);
+}
+
 int survey_link(struct survey *survey, const struct link *link, struct error *error)
 {
 	struct lease_in_kernel lease;
@@ -300,6 +307,8 @@ int survey_link(struct survey *survey, const struct link *link, struct error *er
 		return 0;
 	evidence_of_link(link, &evidence);
 	find_lease(survey, link, &lease);
+	if (!lease.address && is_unfinished(survey, &evidence))
+		return 0;
 	route = lease.address ? survey_default_route(survey, link) : NULL;
 	r = survey_put(survey, "link", json_pack("{s:s,s:b}", "name", link->name, "up", true),
 		       lease.address ? lease.evidence.owner : evidence.owner,

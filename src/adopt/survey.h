@@ -22,6 +22,7 @@ struct survey {
 	const struct manager *ended; /* that ran a while ago; borrowed like the others */
 	size_t ended_count;
 	const char *resolv_conf;
+	bool asked;	    /* by somebody: also what nobody seems to have finished */
 	bool while_running; /* take also what a running manager manages */
 
 	/* Results */
@@ -55,5 +56,7 @@ int survey_leave(struct survey *survey, const char *what, const char *why, struc
 int survey_routes(struct survey *survey, const struct link *link, const char *owner,
 		  const char *reason, bool leased, const struct route *of_lease,
 		  struct error *error);
+/* Does any route, that is not of the kernel's or of a daemon's making, lead by a gateway? */
+bool survey_has_gateway(const struct survey *survey);
 /* The default route of a link in the main table, the one of the lowest metric; or NULL. */
 const struct route *survey_default_route(const struct survey *survey, const struct link *link);

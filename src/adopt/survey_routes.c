@@ -38,6 +38,17 @@ const struct route *survey_default_route(const struct survey *survey, const stru
 	return best;
 }
 
+bool survey_has_gateway(const struct survey *survey)
+{
+	const struct route *route = NULL;
+
+	while ((route = observed_next_route(core_observed(survey->core), route)))
+		if (is_configured(route) &&
+		    (ip_address_is_set(&route->gateway) || route->nexthops > 1))
+			return true;
+	return false;
+}
+
 static const char *type_text(uint8_t type)
 {
 	static const char *const texts[] = {

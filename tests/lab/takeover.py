@@ -152,10 +152,12 @@ def processes_of(host: Host, command: str) -> list[int]:
 # Other managers, started as their packages start them
 
 
-def write_networkd(host: Host, *lines: str) -> None:
+def write_networkd(
+    host: Host, *lines: str, path: str = "/etc/systemd/network/10-eth0.network"
+) -> None:
     content = "\n".join(["[Match]", "Name=eth0", "[Network]", *lines, ""])
-    host.write("/etc/systemd/network/10-eth0.network", content)
-    host.run("chmod", "-R", "a+rX", "/etc/systemd/network")
+    host.write(path, content)
+    host.run("chmod", "-R", "a+rX", str(Path(path).parent))
 
 
 def without_udev(host: Host) -> None:

@@ -116,6 +116,10 @@ def test_lease_of_dhclient_goes_on(
         daemon.stop()
         running.settle()
         assert kernel(host) == before
+        daemon.start()
+        daemon.kill()
+        running.settle()
+        assert kernel(host) == before
     daemon.start()
     assert daemon.lease()["address"] == address
     assert daemon.lease()["server"] == "192.168.1.1"

@@ -125,6 +125,15 @@ STATIC_MANAGERS = [
         lambda host: write_networkmanager(host, *STATIC_NETWORKMANAGER),
     ),
     Manager(
+        "netplan",
+        start_networkd,
+        "systemd-network",
+        "adopted:netplan",
+        lambda host: write_networkd(
+            host, *STATIC_NETWORKD, path="/run/systemd/network/10-netplan-eth0.network"
+        ),
+    ),
+    Manager(
         "ifupdown",
         lambda host: run_ifupdown(
             host,
@@ -164,7 +173,7 @@ def test_static_configuration_is_taken_over(
     assert daemon.interface("eth0")["method"] == "static"
     adoption = adoption_of(daemon)
     owners = {change["after"]["owner"] for change in adoption["changes"]}
-    assert manager.command in owners or "adopted:container" in owners, owners
+    assert manager.command in owners, owners
     taken = {change["id"] for change in adoption["changes"]}
     assert "address/eth0/192.168.1.60/24" in taken
     assert any(id.startswith("route/254/10.8.0.0/16/300") for id in taken), taken
