@@ -84,19 +84,46 @@ static void take_automatic(struct ifupdown_reader *reader, const char *words)
 	char name[WORD_MAX];
 
 	while (reader->collecting && next_word(&words, " \t", name)) {
-		if (spec_link_name_valid(name) && !has_pattern(name))
-			reader->import->failed |=
-				json_put(reader->automatic, name, json_true()) < 0;
+		json_t *entry = json_pack("{s:o, s:o, s:i}", "name",
+					  json_text_from_bytes(name, strlen(name)), "file",
+					  json_text_from_bytes(reader->file, strlen(reader->file)),
+					  "line", (int)reader->number);
+		bool plain = spec_link_name_valid(name) && !has_pattern(name);
+
+		if (plain)
+			reader->import->failed |= json_put(reader->automatic, name, entry) < 0;
 		else if (json_array_size(reader->patterns) < PATTERNS_MAX)
 			reader->import->failed |=
-				json_array_append_new(reader->patterns,
-						      json_text_from_bytes(name, strlen(name))) < 0;
+				json_array_append_new(reader->patterns, entry) < 0;
 		else {
 			struct place place = place_at(reader, reader->number, "auto");
 
+			json_decref(entry);
 			import_remain(reader->import, &place, "is one pattern too many");
 		}
 	}
+}
+
+static void remain_unused_name(struct import *import, const json_t *entry)
+{
+	struct place place = {.file = json_member_text(entry, "file"),
+			      .line = (unsigned)json_member_integer(entry, "line", 0),
+			      .key = "auto"};
+
+	if (!json_member_true(entry, "used") && strcmp(json_member_text(entry, "name"), "lo") != 0)
+		import_remain(import, &place, "names no interface that a stanza is for");
+}
+
+static void remain_unused_names(const struct ifupdown_reader *reader)
+{
+	json_t *entry;
+	const char *name;
+	size_t i;
+
+	json_object_foreach(reader->automatic, name, entry)
+		remain_unused_name(reader->import, entry);
+	json_array_foreach(reader->patterns, i, entry)
+		remain_unused_name(reader->import, entry);
 }
 
 static void begin_mapping(struct ifupdown_reader *reader, const char *words)
@@ -221,5 +248,7 @@ int import_ifupdown(struct import *import)
 		for (size_t i = 0; i < import->request->files_count; i++)
 			read_file(&reader, &import->request->files[i]);
 	}
+	if (!import->failed)
+		remain_unused_names(&reader);
 	return 0;
 }

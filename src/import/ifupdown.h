@@ -12,7 +12,7 @@ struct ifupdown_reader {
 	const char *rest;
 	char *line; /* without its continuations */
 	unsigned number, next;
-	json_t *automatic, *patterns; /* names of what is brought up */
+	json_t *automatic, *patterns; /* what is brought up: {name, file, line, used} */
 	bool collecting;	      /* the first pass, which only looks for these */
 
 	/* the stanza */

@@ -37,15 +37,16 @@ static void remain_unused(struct ifupdown_reader *reader)
 
 static bool is_automatic(const struct ifupdown_reader *reader)
 {
-	const json_t *pattern;
+	json_t *entry = json_object_get(reader->automatic, reader->name), *pattern;
 	size_t i;
 
-	if (strcmp(reader->name, "lo") == 0 || json_object_get(reader->automatic, reader->name))
-		return true;
 	json_array_foreach(reader->patterns, i, pattern)
-		if (fnmatch(json_string_value(pattern), reader->name, 0) == 0)
-			return true;
-	return false;
+		if (!entry &&
+		    fnmatch(json_member_text(pattern, "name") ?: "", reader->name, 0) == 0)
+			entry = pattern;
+	if (entry)
+		import_put(reader->import, entry, "used", json_true());
+	return entry || strcmp(reader->name, "lo") == 0;
 }
 
 /* "255.255.255.0" or "24" */

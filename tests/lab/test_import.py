@@ -1,7 +1,9 @@
 """net.import and `aiosnet import`: other managers' files, the published examples among them."""
 
+import gzip
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,12 @@ PUBLISHED = [
     ("networkd", Path("/usr/lib/systemd/network")),
     *[(pair.split("=")[0], Path(pair.split("=")[1]))
       for pair in os.environ.get("AIOSNET_EXAMPLES", "").split(":") if pair],
+]
+MANUALS = [
+    ("networkd", Path("/usr/share/man/man5/systemd.network.5.gz"), ".network"),
+    ("networkd", Path("/usr/share/man/man5/systemd.netdev.5.gz"), ".netdev"),
+    ("networkmanager", Path("/usr/share/man/man5/nm-settings-keyfile.5.gz"), ".nmconnection"),
+    ("ifupdown", Path("/usr/share/man/man5/interfaces.5.gz"), ""),
 ]
 PUBLISHED_ENDINGS = {
     "netplan": (".yaml",), "networkd": (".network", ".netdev", ".link", ".example"),
@@ -101,22 +109,38 @@ def test_command_line(daemon, tmp_path):
     assert run(daemon, "wicked").returncode == 2
 
 
-def published() -> list[tuple[str, Path]]:
-    return [(form, path) for form, folder in PUBLISHED if folder.is_dir()
-            for path in sorted(folder.iterdir())
-            if path.is_file() and path.name.endswith(PUBLISHED_ENDINGS[form])
-            and path.suffix not in (".sh", ".pl", ".gz", ".py")]
+def published() -> list[tuple[str, str, str]]:
+    """Format, name and content of each."""
+    found = [(form, path.name.removesuffix(".example"), path.read_text(errors="replace"))
+             for form, folder in PUBLISHED if folder.is_dir()
+             for path in sorted(folder.iterdir())
+             if path.is_file() and path.name.endswith(PUBLISHED_ENDINGS[form])
+             and path.suffix not in (".sh", ".pl", ".gz", ".py")]
+    for form, page, ending in MANUALS:
+        for number, sample in enumerate(samples(page)):
+            found.append((form, f"{number}{ending}", sample))
+    return found
+
+
+def samples(page: Path) -> list[str]:
+    """The blocks of a manual page that are files: they begin with a section or a keyword."""
+    if not page.exists():
+        return []
+    text = gzip.decompress(page.read_bytes()).decode()
+    blocks = re.findall(r"^\.(?:nf|EX)\n(.*?)^\.(?:fi|EE)$", text, re.MULTILINE | re.DOTALL)
+    plain = [re.sub(r"\\(?:f[BIRP]|&)", "", block).replace("\\-", "-").replace("\\e", "\\")
+             for block in blocks]
+    return [block for block in plain if re.search(r"^ *(\[\w+\]|iface |auto )", block, re.MULTILINE)]
 
 
 @pytest.mark.skipif(not published(), reason="no package with examples is installed")
 def test_published_examples(daemon):
     """Each gives something: a part of the layout, or an entry that names what was left out."""
-    for form, path in published():
-        name = path.name.removesuffix(".example")
-        answer = daemon.call("net.import", format=form, files=[
-            {"name": name, "content": path.read_text(errors="replace")}])
-        lines = [line for line in path.read_text(errors="replace").splitlines()
+    for form, name, content in published():
+        answer = daemon.call("net.import", format=form,
+                             files=[{"name": name, "content": content}])
+        lines = [line for line in content.splitlines()
                  if line.strip() and line.strip()[0] not in "#;"]
-        assert answer["document"]["links"] or answer["untranslated"] or not lines, path
+        assert answer["document"]["links"] or answer["untranslated"] or not lines, content
         for entry in answer["untranslated"]:
-            assert entry["why"] and entry["line"] >= 1, (path, entry)
+            assert entry["why"] and 1 <= entry["line"] <= content.count("\n") + 1, (name, entry)
