@@ -55,6 +55,7 @@
 	X(NAME_NOT_FOUND, "name.not_found", ENOENT, "The name does not resolve.")                  \
 	X(DNS_FAILED, "dns.failed", EIO, "The name server gave no usable answer.")                 \
 	X(CONNECTION_REFUSED, "connection.refused", ECONNREFUSED, "The other side refused.")       \
+	X(PROTOCOL_FAILED, "protocol.failed", EPROTO, "The other side speaks otherwise.")          \
 	X(TIMEOUT, "timeout", ETIMEDOUT, "No answer came in time.")                                \
 	/* Ourselves */                                                                            \
 	X(STORE_FAILED, "store.failed", EIO, "The state database could not be read or written.")   \

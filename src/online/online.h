@@ -10,12 +10,14 @@
  *     ping.h      echo and TCP connect; ping_run.h, ping_packet.h and ping_socket.h are its parts
  *     check_port.h whether something listens behind a port
  *     traceroute.h the routers on the way; traceroute_run.h and traceroute_packet.h are its parts
+ *     http_probe.h asks a web server; http_certificate.h and http_library.h are its parts
  *     lookup.h    name look-up; dns_*.h take messages apart
  */
 #pragma once
 
 #include "check_port.h"
 #include "core/core.h"
+#include "http_probe.h"
 #include "lookup.h"
 #include "ping.h"
 #include "traceroute.h"
