@@ -68,6 +68,12 @@ def test_static_configuration_is_adopted_as_it_is(home: Lab, start_daemon: Any) 
     daemon.restart()
     time.sleep(0.3)
     assert kernel(host) == before, "an adoption that was undone is not done again"
+    with traffic(host, home["internet"], OUTSIDE):
+        assert daemon.call("net.adopt")["state"] == "committed", "but for who asks"
+        assert kernel(host) == before
+        static = {"addresses": ["192.168.1.50/24"], "gateway": "192.168.1.1"}
+        daemon.call("net.configure", link="eth0", method="static", **static)
+    assert host.addresses("eth0") == ["192.168.1.50/24"], "what intent takes away goes"
 
 
 def test_dry_run_says_what_would_be_taken(home: Lab, start_daemon: Any) -> None:
