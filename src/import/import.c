@@ -42,6 +42,46 @@ static int check_request(const struct import_request *request, struct error *err
 			 IMPORT_FILES_MAX, IMPORT_BYTES_MAX);
 }
 
+/* Without these a device of the kind cannot be made. */
+static const struct {
+	const char *kind, *member;
+} required[] = {
+	{"vlan", "vlan.id"},	       {"vlan", "vlan.parent"}, {"veth", "veth.peer"},
+	{"macvlan", "macvlan.parent"}, {"vxlan", "vxlan.id"},
+};
+
+static const char *missing_member(const json_t *link)
+{
+	const char *kind = json_member_text(link, "kind") ?: "";
+
+	for (unsigned i = 0; i < ARRAY_SIZE(required); i++)
+		if (strcmp(required[i].kind, kind) == 0 && !import_member(link, required[i].member))
+			return required[i].member;
+	return NULL;
+}
+
+/* Several files may have made the link: the entry names the first file, and the link. */
+static void leave_out_unmakable(struct import *import)
+{
+	const char *name;
+	json_t *link;
+	void *next;
+
+	json_object_foreach_safe(import->links, next, name, link) {
+		struct place place = {.file = import->request->files[0].name,
+				      .line = 1,
+				      .section = name,
+				      .key = missing_member(link)};
+
+		if (!place.key)
+			continue;
+		import_remain(import, &place,
+			      "is missing, without which the device cannot be made: it was left "
+			      "out");
+		json_object_del(import->links, name);
+	}
+}
+
 static json_t *document(struct import *import)
 {
 	_cleanup_json_ json_t *json = json_object(), *links = json_array();
@@ -78,7 +118,8 @@ int import_translate(const struct import_request *request, json_t **ret_document
 	if (r < 0)
 		return r;
 	if (!import.failed)
-		import.failed = find_format(request->format)->read(&import) < 0;
+		import.failed |= find_format(request->format)->read(&import) < 0;
+	leave_out_unmakable(&import);
 	if (import.budget == 0)
 		return error_set(error, ERROR_REQUEST_TOO_LARGE, "files",
 				 "the files make more than %d values", BUDGET);

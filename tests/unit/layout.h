@@ -209,6 +209,16 @@ static inline void layout_check(const json_t *document, const json_t *untranslat
 	size_t i;
 
 	layout_check_object(document, layout_document);
+	json_array_foreach(json_object_get(document, "links"), i, entry) {
+		const char *kind = json_member_text(entry, "kind") ?: "";
+
+		LAYOUT_CHECK(json_member_text(entry, "name"));
+		LAYOUT_CHECK(strcmp(kind, "vlan") != 0 ||
+			     (json_object_get(json_object_get(entry, "vlan"), "id") &&
+			      json_object_get(json_object_get(entry, "vlan"), "parent")));
+		LAYOUT_CHECK(strcmp(kind, "veth") != 0 ||
+			     json_object_get(json_object_get(entry, "veth"), "peer"));
+	}
 	LAYOUT_CHECK(json_is_array(json_object_get(document, "links")));
 	json_array_foreach(untranslated, i, entry)
 		LAYOUT_CHECK(json_member_text(entry, "file") &&
