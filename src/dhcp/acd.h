@@ -13,7 +13,7 @@
  */
 #pragma once
 
-#include "arp.h"
+#include "netlink/arp.h"
 
 struct acd {
 	struct hardware_address mac;

@@ -15,7 +15,6 @@
  *     derive.h       from a lease to intent; worker_lease.c says when
  *     message.h      DHCP messages, with options.h for what a lease is made of
  *     packet.h       IPv4 and UDP around them
- *     arp.h          ARP packets
  */
 #pragma once
 

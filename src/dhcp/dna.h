@@ -5,7 +5,7 @@
  */
 #pragma once
 
-#include "arp.h"
+#include "netlink/arp.h"
 
 #define DNA_TRIES    3
 #define DNA_INTERVAL (100 * USEC_PER_MSEC)

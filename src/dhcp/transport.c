@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "arp.h"
+#include "netlink/arp.h"
 #include "packet.h"
 
 #define PORT_SERVER    67

@@ -1,6 +1,6 @@
 #include <sys/socket.h>
 
-#include "dhcp/arp.h"
+#include "netlink/arp.h"
 #include "dhcp/packet.h"
 #include "unit.h"
 
