@@ -1,0 +1,189 @@
+#include "address_table.h"
+
+#define GROUP_OSPF_ALL 0xe0000005
+#define GROUP_OSPF_DR  0xe0000006
+#define GROUP_RIP      0xe0000009
+#define GROUP_EIGRP    0xe000000a
+#define GROUP_VRRP     0xe0000012
+#define GROUP_HSRP2    0xe0000066
+#define USUAL_PREFIX   24
+#define PREFIX_LONGEST 30
+
+unsigned prefix_common(uint32_t a, uint32_t b)
+{
+	return a == b ? 32 : (unsigned)__builtin_clz(a ^ b);
+}
+
+struct known_address *address_table_find(struct address_table *table, uint32_t address)
+{
+	for (unsigned i = 0; i < table->count; i++)
+		if (table->entries[i].address == address)
+			return &table->entries[i];
+	return NULL;
+}
+
+/* A host's address: not unspecified, loopback, link-local, multicast or broadcast. */
+static bool is_host(uint32_t address)
+{
+	return address >> 24 != 0 && address >> 24 != 127 && address >> 24 < 224 &&
+	       address >> 16 != 0xa9fe;
+}
+
+static struct known_address *entry(struct address_table *table, uint32_t address)
+{
+	struct known_address *found = address_table_find(table, address);
+
+	if (found || !is_host(address) || table->count == ADDRESS_TABLE_MAX)
+		return found;
+	found = &table->entries[table->count];
+	*found = (struct known_address){.address = address, .subnet = table->count++};
+	return found;
+}
+
+static void add_asker(struct known_address *asked, uint32_t asker)
+{
+	for (unsigned i = 0; i < asked->askers_count; i++)
+		if (asked->askers[i] == asker)
+			return;
+	if (asked->askers_count < ASKERS_MAX)
+		asked->askers[asked->askers_count++] = asker;
+}
+
+static bool is_router_group(uint32_t group)
+{
+	static const uint32_t groups[] = {GROUP_OSPF_ALL, GROUP_OSPF_DR, GROUP_RIP,
+					  GROUP_EIGRP,	  GROUP_VRRP,	 GROUP_HSRP2};
+
+	for (size_t i = 0; i < ARRAY_SIZE(groups); i++)
+		if (groups[i] == group)
+			return true;
+	return false;
+}
+
+static void gather(struct address_table *table, const struct observation *observation)
+{
+	uint32_t from = ntohl(observation->sender.s_addr);
+	uint32_t to = ntohl(observation->target.s_addr);
+	struct known_address *sender = NULL, *target;
+
+	if (observation->kind > OBSERVATION_IPV4_MULTICAST)
+		return;
+	/* A packet of IPv4 may come from a router's other side: with the TTL of a hop less. */
+	if (observation->kind <= OBSERVATION_ARP_REPLY || observation->ttl == 1 ||
+	    observation->ttl == 64 || observation->ttl >= 128)
+		sender = entry(table, from);
+	if (sender) {
+		sender->alive = true;
+		sender->mac = observation->mac;
+	}
+	if (sender && observation->kind == OBSERVATION_IPV4_BROADCAST && to != UINT32_MAX)
+		sender->broadcast = to;
+	if (sender && observation->kind == OBSERVATION_IPV4_MULTICAST)
+		sender->router_group = sender->router_group || is_router_group(to);
+	if (observation->kind != OBSERVATION_ARP_REQUEST || from == to)
+		return;
+	target = entry(table, to);
+	if (target && sender)
+		add_asker(target, from);
+}
+
+void address_table_gather(struct address_table *table, const struct observation *observations,
+			  size_t count, const struct hardware_address *own)
+{
+	table->count = 0;
+	for (size_t i = 0; i < count; i++)
+		if (!hardware_address_equal(&observations[i].mac, own))
+			gather(table, &observations[i]);
+}
+
+static void join(struct address_table *table, unsigned a, unsigned b)
+{
+	unsigned first = MIN(table->entries[a].subnet, table->entries[b].subnet);
+	unsigned second = MAX(table->entries[a].subnet, table->entries[b].subnet);
+
+	for (unsigned i = 0; i < table->count; i++)
+		if (table->entries[i].subnet == second)
+			table->entries[i].subnet = first;
+}
+
+/* A single question for an address that nobody has may be a mistake, or meant for a proxy. */
+static bool is_trusted(const struct known_address *known)
+{
+	return known->alive || known->askers_count > 1;
+}
+
+/* Do broadcast addresses tell the two apart? */
+static bool are_apart(const struct known_address *a, const struct known_address *b)
+{
+	return a->broadcast && b->broadcast && a->broadcast != b->broadcast;
+}
+
+static bool is_same_subnet(const struct address_table *table, unsigned i, unsigned k)
+{
+	const struct known_address *a = &table->entries[i], *b = &table->entries[k];
+	unsigned common;
+
+	if (are_apart(a, b))
+		return false;
+	if (a->broadcast && a->broadcast == b->broadcast)
+		return true;
+	common =
+		MIN(address_table_common(table, a->subnet), address_table_common(table, b->subnet));
+	/* Several subnets within one /24 ask for gateways of their own. */
+	if (a->askers_count > 1 && b->askers_count > 1)
+		common = MAX(common, (unsigned)USUAL_PREFIX + 4);
+	else if (common > USUAL_PREFIX)
+		common = USUAL_PREFIX;
+	return prefix_common(a->address, b->address) >= common;
+}
+
+void address_table_join(struct address_table *table)
+{
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct known_address *asked = &table->entries[i];
+
+		for (unsigned k = 0; is_trusted(asked) && k < asked->askers_count; k++) {
+			struct known_address *asker = address_table_find(table, asked->askers[k]);
+
+			if (asker)
+				join(table, i, (unsigned)(asker - table->entries));
+		}
+	}
+	for (unsigned i = 0; i < table->count; i++)
+		for (unsigned k = 0; is_trusted(&table->entries[i]) && k < i; k++)
+			if (is_trusted(&table->entries[k]) &&
+			    table->entries[i].subnet != table->entries[k].subnet &&
+			    is_same_subnet(table, i, k))
+				join(table, i, k);
+}
+
+unsigned address_table_common(const struct address_table *table, unsigned subnet)
+{
+	unsigned length = PREFIX_LONGEST;
+	uint32_t first = 0, host;
+	bool fits = false;
+
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct known_address *known = &table->entries[i];
+
+		if (known->subnet != subnet || !is_trusted(known))
+			continue;
+		first = first ? first : known->address;
+		length = MIN(length, prefix_common(first, known->address));
+		if (known->broadcast)
+			length = MIN(length, prefix_common(first, known->broadcast));
+	}
+	while (!fits && length > 8) {
+		fits = true;
+		host = UINT32_MAX >> length;
+		for (unsigned i = 0; i < table->count; i++) {
+			uint32_t part = table->entries[i].address & host;
+
+			if (table->entries[i].subnet == subnet && is_trusted(&table->entries[i]) &&
+			    (part == 0 || part == host))
+				fits = false;
+		}
+		length -= fits ? 0 : 1;
+	}
+	return length;
+}

@@ -1,0 +1,31 @@
+/* One thing heard on a link, as a plain value. */
+#pragma once
+
+#include "base/base.h"
+
+enum observation_kind {
+	OBSERVATION_ARP_REQUEST,    /* RFC 826: `sender` (0.0.0.0: a probe) asks for `target` */
+	OBSERVATION_ARP_REPLY,	    /* `sender` has `mac` */
+	OBSERVATION_IPV4_BROADCAST, /* `sender` to `target`, a broadcast frame */
+	OBSERVATION_IPV4_MULTICAST, /* `sender` to the group `target` */
+	OBSERVATION_DHCP_SERVER,    /* an offer or acknowledgement for somebody else */
+	OBSERVATION_ROUTER_ADVERTISEMENT, /* of IPv6: `mac` is a router */
+	OBSERVATION_LLDP,		  /* IEEE 802.1AB: `router` tells of its capability */
+	OBSERVATION_BPDU,		  /* IEEE 802.1D: a bridge that speaks STP */
+	_OBSERVATION_KIND_MAX
+};
+
+struct observation {
+	enum observation_kind kind;
+	usec_t time;		     /* of the caller's clock */
+	struct hardware_address mac; /* who sent it: of ARP the sender inside of the packet */
+	struct in_addr sender, target;
+	uint8_t ttl;		     /* of IPv4 */
+	bool router;		     /* of LLDP */
+	uint8_t prefix;		     /* of DHCP, 0 for none */
+	struct in_addr gateway, dns; /* of DHCP, 0.0.0.0 for none */
+};
+
+/* A frame with its Ethernet header (802.1Q tags are none of ours). 0; 1 when it tells nothing;
+ * -EBADMSG when it is cut off. Checksums are not verified: an observation is a hint. */
+int observation_parse(const void *frame, size_t size, usec_t now, struct observation *ret);
