@@ -10,7 +10,8 @@
  *     catalog.h     the daemon's tools; arguments.h: from words to a tool's arguments
  *     render.h      any result for people; status.h: that of net.status
  *     output.h      text on a terminal; when.h: times
- *     call.c watch.c audit.c pump.c help.c import.c completion.c    the commands
+ *     call.c watch.c audit.c pump.c help.c import.c completion.c
+ *     manual.c      the manual page
  */
 #pragma once
 
@@ -64,6 +65,7 @@ int command_import(struct cli *cli, int count, char **words);
 int command_mcp(struct cli *cli, int count, char **words);
 int command_completion(struct cli *cli, int count, char **words);
 int command_complete(struct cli *cli, int count, char **words);
+int command_manual(struct cli *cli, int count, char **words);
 
 /* Any other words: those of a tool. */
 int command_tool_words(struct cli *cli, int count, char **words);

@@ -32,6 +32,7 @@ const struct command commands[] = {
 	{"completion", command_completion, NULL, "bash | zsh | fish",
 	 "Print the completion script of a shell"},
 	{"complete", command_complete, .own_options = true},
+	{"manual", command_manual, .own_options = true},
 	{"help", command_help, NULL, "[COMMAND | TOOL]", "Help on a command or a tool"},
 	{"version", command_version, NULL, NULL, "The versions of this program and of the daemon"},
 	{.name = NULL},
