@@ -112,6 +112,7 @@ SETTING_HANDLER(set_mac);
 SETTING_HANDLER(set_link);  /* the name of a link */
 SETTING_HANDLER(set_table); /* of routes: number, main, default, local */
 SETTING_HANDLER(set_hostname);
+SETTING_HANDLER(set_vxlan_remote);
 
 /* ---- values ---- */
 

@@ -247,7 +247,7 @@ static const struct method methods6[] = {
 	{"link-local", false, false, 0, NULL},
 	{"ignore", false, false, -1, NULL},
 	{"", false, false, -1, NULL},
-	{"disabled", false, false, 0, "IPv6 stays on"},
+	{"disabled", false, false, -1, NULL},
 	{"dhcp", false, true, 1, "DHCPv6 has no equivalent"},
 	{"shared", false, false, -1, "nothing is served to the link"},
 	{NULL},
@@ -321,6 +321,9 @@ static void finish_ipv6(struct keyfiles *keyfiles, struct profile *profile)
 	if (!own_truth(profile, "never6", false))
 		finish_gateway(keyfiles, profile, method, "gateway6",
 			       metric_of(keyfiles, profile, "metric6"));
+	if (method->text && strcmp(method->text, "disabled") == 0)
+		import_put(keyfiles->import, profile->link, "settings.disable_ipv6",
+			   json_integer(1));
 	if (method->text && method->accept_ra >= 0)
 		import_put(keyfiles->import, profile->link, "settings.accept_ra",
 			   json_integer(method->accept_ra));

@@ -176,7 +176,7 @@ static SETTING_HANDLER(set_port_vlans)
 }
 
 static const struct choice identities[] = {{"mac", "mac"}, {"duid", "duid"}, {NULL}};
-static const struct choice protocols[] = {{"802.1Q", "802.1Q"}, {"802.1ad", "802.1ad"}, {NULL}};
+static const struct choice protocols[] = {{"802.1Q", "802.1q"}, {"802.1ad", "802.1ad"}, {NULL}};
 static const struct choice macvlan_modes[] = {{"1", "vepa"},	 {"2", "bridge"}, {"3", "private"},
 					      {"4", "passthru"}, {"5", NULL},	  {NULL}};
 static const struct choice bond_modes[] = {{"0", "balance-rr"},
@@ -293,7 +293,7 @@ const struct setting keyfile_settings[] = {
 	{"macvlan", "*", set_none, .why = KERNEL_DEFAULT},
 	{"vxlan", "id", set_integer, "vxlan.id", 0, 16777215},
 	{"vxlan", "local", set_address, "vxlan.local"},
-	{"vxlan", "remote", set_address, "vxlan.remote"},
+	{"vxlan", "remote", set_vxlan_remote},
 	{"vxlan", "destination-port", set_integer, "vxlan.port", 1, 65535},
 	{"vxlan", "learning", set_truth, "vxlan.learning"},
 	{"vxlan", "parent", keep, "nm.parent"},

@@ -101,7 +101,7 @@ const struct setting netplan_settings[] = {
 	{"vxlan", "mode", set_nothing},
 	{"vxlan", "id", set_integer, "vxlan.id", 1, 16777215},
 	{"vxlan", "local", set_address, "vxlan.local"},
-	{"vxlan", "remote", set_address, "vxlan.remote"},
+	{"vxlan", "remote", set_vxlan_remote},
 	{"vxlan", "port", set_integer, "vxlan.port", 1, 65535},
 	{"vxlan", "mac-learning", set_truth, "vxlan.learning"},
 	{"vxlan", "*", set_none, .why = KERNEL_DEFAULT},

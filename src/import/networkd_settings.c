@@ -61,17 +61,19 @@ static SETTING_HANDLER(set_dhcp)
 	import_put(import, target, "networkd.dhcp", json_boolean(four));
 }
 
+/* For both families, or one that is named. */
 static SETTING_HANDLER(set_forwarding)
 {
-	bool truth;
+	bool truth = true, four = strcmp(value, "ipv4") == 0, six = strcmp(value, "ipv6") == 0;
 
-	if (strcmp(value, "ipv4") == 0 || strcmp(value, "ipv6") == 0 ||
-	    (read_truth(value, &truth) && truth))
-		import_put(import, target, "settings.forwarding", json_integer(1));
-	else if (read_truth(value, &truth))
-		import_put(import, target, "settings.forwarding", json_integer(0));
-	else
+	if (!four && !six && !read_truth(value, &truth)) {
 		import_remain(import, place, "is neither yes nor no");
+		return;
+	}
+	if (!six)
+		import_put(import, target, "settings.forwarding", json_integer(truth));
+	if (!four)
+		import_put(import, target, "settings.ipv6_forwarding", json_integer(truth));
 }
 
 static SETTING_HANDLER(set_filter)
@@ -134,7 +136,7 @@ static const struct choice identities[] = {{"mac", "mac"},
 					   {"duid", "duid"},
 					   {"duid-only", NULL},
 					   {NULL}};
-static const struct choice protocols[] = {{"802.1q", "802.1Q"}, {"802.1ad", "802.1ad"}, {NULL}};
+static const struct choice protocols[] = {{"802.1q", "802.1q"}, {"802.1ad", "802.1ad"}, {NULL}};
 static const struct choice macvlan_modes[] = {{"private", "private"}, {"vepa", "vepa"},
 					      {"bridge", "bridge"},   {"passthru", "passthru"},
 					      {"source", NULL},	      {NULL}};
@@ -181,8 +183,9 @@ const struct setting network_settings[] = {
 	{"Network", "MACVLAN", keep, "networkd.macvlan"},
 	{"Network", "VXLAN", keep, "networkd.vxlan"},
 	{"Network", "IPForward", set_forwarding},
-	{"Network", "IPv4Forwarding", set_forwarding},
-	{"Network", "IPv6Forwarding", set_forwarding},
+	{"Network", "IPv4Forwarding", set_switch, "settings.forwarding"},
+	{"Network", "IPv4ProxyARP", set_switch, "settings.proxy_arp"},
+	{"Network", "IPv6Forwarding", set_switch, "settings.ipv6_forwarding"},
 	{"Network", "IPv6AcceptRA", set_switch, "settings.accept_ra"},
 	{"Network", "IPv4ReversePathFilter", set_filter, "settings.rp_filter"},
 	{"Network", "IPMasquerade", set_none, .why = "address translation is the firewall's"},
@@ -297,8 +300,8 @@ const struct setting netdev_settings[] = {
 	{"VXLAN", "VNI", set_integer, "vxlan.id", 0, 16777215},
 	{"VXLAN", "Id", set_integer, "vxlan.id", 0, 16777215},
 	{"VXLAN", "Local", set_address, "vxlan.local"},
-	{"VXLAN", "Remote", set_address, "vxlan.remote"},
-	{"VXLAN", "Group", set_address, "vxlan.group"},
+	{"VXLAN", "Remote", set_vxlan_remote},
+	{"VXLAN", "Group", set_vxlan_remote},
 	{"VXLAN", "DestinationPort", set_integer, "vxlan.port", 1, 65535},
 	{"VXLAN", "MacLearning", set_truth, "vxlan.learning"},
 	{"WireGuard", "*", set_none, .why = TUNNEL_KEY},

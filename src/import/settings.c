@@ -199,6 +199,21 @@ SETTING_HANDLER(set_address)
 		import_remain(import, place, "is not an IP address");
 }
 
+/* A group of hosts is another member than one host. */
+SETTING_HANDLER(set_vxlan_remote)
+{
+	struct ip_address address;
+	char text[IP_ADDRESS_TEXT_MAX];
+	bool valid = ip_address_parse(value, &address, NULL, NULL) == 0;
+
+	if (valid)
+		import_put(import, target,
+			   ip_address_is_multicast(&address) ? "vxlan.group" : "vxlan.remote",
+			   json_string(ip_address_print(&address, text)));
+	else
+		import_remain(import, place, "is not an IP address");
+}
+
 SETTING_HANDLER(set_network)
 {
 	char network[IP_PREFIX_TEXT_MAX];
