@@ -70,8 +70,10 @@ int command_completion(struct cli *cli, int count, char **words)
 
 struct completion {
 	struct cli *cli;
-	json_t *tools;	     /* NULL when there is no daemon */
-	const char *current; /* the word being written */
+	struct client *client; /* NULL when there is no daemon */
+	json_t *tools;	       /* the same */
+	const json_t *tool;    /* whose arguments are being written, or NULL */
+	const char *current;   /* the word being written */
 };
 
 static void offer(const struct completion *completion, const char *candidate, const char *text)
@@ -88,6 +90,43 @@ static void offer(const struct completion *completion, const char *candidate, co
 	output_newline(out);
 }
 
+/* Does the property of the current tool hold the name of an interface? Its type is told apart from
+ * other texts beside the schema. */
+static bool is_link(const struct completion *completion, const json_t *property)
+{
+	json_t *properties = json_object_get(tool_input(completion->tool), "properties"), *each;
+	const json_t *types =
+		json_object_get(json_object_get(completion->tool, "_meta"), "aiosnet/parameters");
+	const char *name, *type;
+
+	json_object_foreach(properties, name, each) {
+		type = json_member_text(json_object_get(types, name), "type");
+		if (each == property)
+			return type && strcmp(type, "the name of an interface") == 0;
+	}
+	return false;
+}
+
+/* The interfaces that there are now, each behind `prefix`. */
+static void offer_links(const struct completion *completion, const char *prefix)
+{
+	_cleanup_json_ json_t *result = NULL;
+	const json_t *interfaces, *interface;
+	char candidate[300];
+	size_t i;
+
+	if (client_call_tool(completion->client, "net.interfaces", json_object(), &result, NULL) !=
+	    0)
+		return;
+	interfaces = json_object_get(result, "interfaces");
+	json_array_foreach(interfaces, i, interface) {
+		const char *name = json_member_text(interface, "name");
+
+		snprintf(candidate, sizeof(candidate), "%s%s", prefix, name ?: "");
+		offer(completion, candidate, NULL);
+	}
+}
+
 /* The values of a property, each behind `prefix`. */
 static void offer_values(const struct completion *completion, const json_t *property,
 			 const char *prefix)
@@ -96,6 +135,10 @@ static void offer_values(const struct completion *completion, const json_t *prop
 	char candidate[300];
 	size_t i;
 
+	if (is_link(completion, property)) {
+		offer_links(completion, prefix);
+		return;
+	}
 	if (!values)
 		values = json_object_get(json_object_get(property, "items"), "enum");
 	json_array_foreach(values, i, value) {
@@ -111,16 +154,19 @@ static void offer_values(const struct completion *completion, const json_t *prop
 }
 
 /* KEY=, and values behind it. */
-static void offer_pairs(const struct completion *completion, const json_t *schema)
+static void offer_pairs(const struct completion *completion, const json_t *tool)
 {
+	struct completion of_tool = *completion;
+	const json_t *schema = tool_input(tool);
 	const char *equals = strchr(completion->current, '='), *name;
 	json_t *property;
 	char prefix[160];
 
+	of_tool.tool = tool;
 	json_object_foreach(json_object_get(schema, "properties"), name, property) {
 		snprintf(prefix, sizeof(prefix), "%s=", name);
 		if (equals)
-			offer_values(completion, property, prefix);
+			offer_values(&of_tool, property, prefix);
 		else
 			offer(completion, prefix, json_member_text(property, "description"));
 	}
@@ -169,7 +215,11 @@ static void offer_arguments(const struct completion *completion, const json_t *t
 			    char **words)
 {
 	const json_t *schema = tool_input(tool), *required, *property;
+	struct completion of_tool = *completion;
 	size_t filled = 0;
+
+	of_tool.tool = tool;
+	completion = &of_tool;
 
 	property = count > 0 ? option_wanting_value(schema, words[count - 1]) : NULL;
 	if (property) {
@@ -250,7 +300,7 @@ static void complete_tool_command(const struct completion *completion, int count
 	if (!tool)
 		offer_tools(completion);
 	else if (pairs)
-		offer_pairs(completion, tool_input(tool));
+		offer_pairs(completion, tool);
 	else if (strcmp(words[0], "plan") == 0)
 		offer_arguments(completion, tool, count - 1 - used, words + 1 + used);
 }
@@ -317,6 +367,7 @@ int command_complete(struct cli *cli, int count, char **words)
 	if (client_new(&client, cli->socket, COMPLETE_TIMEOUT, NULL) == 0 &&
 	    client_list_tools(client, &tools, NULL) == 0)
 		completion.tools = tools;
+	completion.client = client;
 	if (before == skipped)
 		offer_commands(&completion);
 	else

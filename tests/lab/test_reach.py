@@ -271,3 +271,19 @@ def test_path_mtu(daemon, lab, target):
     assert [limit["mtu"] for limit in trace["mtu_limits"]] == [1400, 1300]
     routers = ["10.1.0.2", "10.2.0.2"] if target == SERVER else ["2001:db8:1::2", "2001:db8:2::2"]
     assert [limit["from"] for limit in trace["mtu_limits"]] == routers
+
+
+# The command line
+
+
+def test_completion_knows_the_links_and_values(daemon):
+    def complete(*words: str) -> list[str]:
+        lines = daemon.run_client("complete", *words).stdout.splitlines()
+        return [line.split("\t")[0] for line in lines]
+
+    assert "eth0" in complete("net", "traceroute", SERVER, "--link", "")
+    assert complete("net", "check_port", "--link", "et") == ["eth0"]
+    assert complete("call", "net.http_probe", "link=e") == ["link=eth0"]
+    assert complete("net", "check_port", SERVER, "80", "--protocol", "") == ["tcp", "udp"]
+    assert complete("net", "trace") == ["traceroute"]
+    assert "--path-mtu" in complete("net", "traceroute", "--p")
