@@ -7,8 +7,10 @@
  *
  *     observation.h  what was heard, taken out of frames
  *     infer.h        from observations to a suggestion
+ *     listen.h       listens on a link, probes politely, and suggests
  */
 #pragma once
 
 #include "infer.h"
+#include "listen.h"
 #include "observation.h"

@@ -18,4 +18,4 @@ usec_t probe_milliseconds(const struct tool_call *call, const char *name);
 void probe_rename_parameter(struct error *error, const char *name);
 
 extern const struct tool_set ping_tools, lookup_tools, connection_tools, bandwidth_tools,
-	port_tools, traceroute_tools, http_tools;
+	port_tools, traceroute_tools, http_tools, suggest_tools;

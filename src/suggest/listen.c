@@ -1,0 +1,266 @@
+#include "listen.h"
+
+#include <linux/filter.h>
+#include <linux/if_packet.h>
+#include <net/ethernet.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "netlink/arp.h"
+
+#define OBSERVATIONS_MAX 1024
+#define FRAMES_A_TURN	 64 /* then the event loop serves others */
+#define FRAME_MAX	 1514
+#define ETHERTYPE_LLDP	 0x88cc
+#define ANSWER_TIME	 (500 * USEC_PER_MSEC)
+#define CLAIM_PROBES	 3
+#define CLAIM_INTERVAL	 (250 * USEC_PER_MSEC)
+#define CLAIM_ATTEMPTS	 8
+
+enum listen_state { LISTENING, ASKING, CLAIMING };
+
+struct listen {
+	enum listen_state state;
+	sd_event_source *source, *timer;
+	int fd, interface;
+	struct hardware_address mac;
+	struct observation observations[OBSERVATIONS_MAX];
+	size_t count;
+	struct in_addr probes[INFER_PROBES_MAX];
+	unsigned probes_count, asked;	 /* likely gateways, and how many were asked for */
+	unsigned claim_probes, attempts; /* of the address about to be suggested */
+	struct listen_result result;
+	listen_done_t done;
+	void *userdata;
+};
+
+void listen_cancel(struct listen *listen)
+{
+	sd_event_source_disable_unref(listen->source);
+	sd_event_source_disable_unref(listen->timer);
+	cleanup_close(&listen->fd);
+	free(listen);
+}
+
+/* ARP, LLDP, IPv4 to groups, router advertisements, and IEEE 802.3 frames (BPDUs). */
+static const struct sock_filter filter[] = {
+	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_ARP, 9, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_LLDP, 8, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_IPV6, 3, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_IP, 4, 0),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x600, 6, 5),
+	BPF_STMT(BPF_RET | BPF_K, 0),
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 54), /* type of ICMPv6 */
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 134, 2, 3),
+	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), /* group bit of the destination */
+	BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, 1, 0, 1),
+	BPF_STMT(BPF_RET | BPF_K, UINT32_MAX),
+	BPF_STMT(BPF_RET | BPF_K, 0),
+};
+
+static int open_socket(int interface)
+{
+	const struct sock_fprog program = {.len = ARRAY_SIZE(filter),
+					   .filter = (struct sock_filter *)filter};
+	/* LLDP and STP speak to groups that no host joins. */
+	const struct packet_mreq groups = {.mr_ifindex = interface, .mr_type = PACKET_MR_ALLMULTI};
+	const struct sockaddr_ll address = {.sll_family = AF_PACKET,
+					    .sll_protocol = htons(ETH_P_ALL),
+					    .sll_ifindex = interface};
+	_cleanup_(cleanup_close) int fd =
+		socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ||
+	    bind(fd, (const struct sockaddr *)&address, sizeof(address)) < 0 ||
+	    setsockopt(fd, SOL_PACKET, PACKET_ADD_MEMBERSHIP, &groups, sizeof(groups)) < 0)
+		return -errno;
+	return TAKE_FD(fd);
+}
+
+/* ---- what comes in ---- */
+
+/* When the record is full, only answers to our own probes are worth a place of an older one. */
+static void record(struct listen *listen, const struct observation *observation)
+{
+	listen->result.observations++;
+	if (listen->count < OBSERVATIONS_MAX)
+		listen->observations[listen->count++] = *observation;
+	else if (observation->kind == OBSERVATION_ARP_REPLY)
+		listen->observations[listen->result.observations % OBSERVATIONS_MAX] = *observation;
+}
+
+static int on_frame(sd_event_source *source, int fd, uint32_t events, void *userdata)
+{
+	struct listen *listen = userdata;
+	struct observation observation;
+	uint8_t frame[FRAME_MAX];
+
+	for (unsigned i = 0; i < FRAMES_A_TURN; i++) {
+		struct sockaddr_ll from;
+		socklen_t size = sizeof(from);
+		ssize_t n = recvfrom(fd, frame, sizeof(frame), MSG_DONTWAIT,
+				     (struct sockaddr *)&from, &size);
+
+		if (n < 0 && errno == EAGAIN)
+			return 0;
+		if (n < 0 && errno != EINTR)
+			listen->result.errnum = errno;
+		if (n > 0 && from.sll_pkttype != PACKET_OUTGOING &&
+		    observation_parse(frame, (size_t)n, clock_boottime_usec(), &observation) == 0)
+			record(listen, &observation);
+	}
+	return 0;
+}
+
+/* ---- what goes out ---- */
+
+static void send_probe(struct listen *listen, struct in_addr target)
+{
+	const struct arp_packet packet = {
+		.operation = ARP_REQUEST,
+		.sender_mac = listen->mac,
+		.target = target,
+	};
+	uint8_t frame[ETH_HLEN + ARP_PACKET_SIZE];
+	struct writer writer = WRITER(frame, ETH_HLEN);
+
+	if (listen->result.sent >= LISTEN_PACKETS_MAX)
+		return;
+	writer_fill(&writer, 0xff, ETH_ALEN);
+	writer_put(&writer, listen->mac.bytes, ETH_ALEN);
+	writer_u16(&writer, ETHERTYPE_ARP);
+	arp_build(&packet, frame + ETH_HLEN);
+	listen->result.sent++;
+	if (send(listen->fd, frame, sizeof(frame), MSG_DONTWAIT) < 0)
+		listen->result.errnum = errno;
+}
+
+static void infer(struct listen *listen)
+{
+	infer_suggestion(listen->observations, listen->count, &listen->mac,
+			 &listen->result.suggestion);
+}
+
+/* Has the address spoken, or did another want it too, since the suggestion was made? */
+static bool is_contested(const struct listen *listen, struct in_addr address)
+{
+	for (size_t i = 0; i < listen->count; i++) {
+		const struct observation *each = &listen->observations[i];
+
+		if (!hardware_address_equal(&each->mac, &listen->mac) &&
+		    (each->sender.s_addr == address.s_addr ||
+		     (each->kind == OBSERVATION_ARP_REQUEST && each->sender.s_addr == 0 &&
+		      each->target.s_addr == address.s_addr)))
+			return true;
+	}
+	return false;
+}
+
+static bool has_answered(const struct listen *listen, struct in_addr address)
+{
+	for (size_t i = 0; i < listen->count; i++)
+		if (listen->observations[i].kind == OBSERVATION_ARP_REPLY &&
+		    listen->observations[i].sender.s_addr == address.s_addr)
+			return true;
+	return false;
+}
+
+/* ---- the course of it ---- */
+
+static int finish(struct listen *listen)
+{
+	struct listen_result *result = &listen->result;
+
+	result->gateway_answered = result->suggestion.best.gateway.s_addr &&
+				   has_answered(listen, result->suggestion.best.gateway);
+	listen->done(result, listen->userdata);
+	listen_cancel(listen);
+	return 0;
+}
+
+static usec_t ask(struct listen *listen)
+{
+	if (listen->asked < listen->probes_count) {
+		send_probe(listen, listen->probes[listen->asked++]);
+		return listen->asked < listen->probes_count ? LISTEN_PROBE_INTERVAL : ANSWER_TIME;
+	}
+	infer(listen);
+	listen->state = CLAIMING;
+	return LISTEN_PROBE_INTERVAL;
+}
+
+/* The time until the next step, 0 when all is done. */
+static usec_t claim(struct listen *listen)
+{
+	struct in_addr address = listen->result.suggestion.best.address;
+
+	if (address.s_addr == 0)
+		return 0;
+	if (is_contested(listen, address)) {
+		if (++listen->attempts >= CLAIM_ATTEMPTS)
+			return 0;
+		listen->claim_probes = 0;
+		infer(listen);
+		return LISTEN_PROBE_INTERVAL;
+	}
+	if (listen->claim_probes < CLAIM_PROBES) {
+		send_probe(listen, address);
+		return ++listen->claim_probes < CLAIM_PROBES ? CLAIM_INTERVAL : ANSWER_TIME;
+	}
+	listen->result.address_probed = true;
+	return 0;
+}
+
+static usec_t step(struct listen *listen)
+{
+	if (listen->state == LISTENING) {
+		listen->probes_count = infer_probes(listen->observations, listen->count,
+						    &listen->mac, listen->probes);
+		listen->state = ASKING;
+	}
+	return listen->state == ASKING ? ask(listen) : claim(listen);
+}
+
+static int on_time(sd_event_source *source, uint64_t time, void *userdata)
+{
+	struct listen *listen = userdata;
+	usec_t wait;
+	int r;
+
+	/* The loop may be late: what has come by now has come in time. */
+	(void)on_frame(listen->source, listen->fd, EPOLLIN, listen);
+	wait = step(listen);
+	if (wait == 0)
+		return finish(listen);
+	r = sd_event_source_set_time(source, usec_add(clock_boottime_usec(), wait));
+	return r < 0 ? r : sd_event_source_set_enabled(source, SD_EVENT_ONESHOT);
+}
+
+int listen_start(struct listen **ret, sd_event *event, int interface,
+		 const struct hardware_address *mac, usec_t duration, listen_done_t done,
+		 void *userdata, struct error *error)
+{
+	_cleanup_(listen_cleanup) struct listen *listen = calloc(1, sizeof(*listen));
+
+	if (!listen)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "memory is exhausted");
+	listen->fd = -1;
+	if (duration == 0 || duration > LISTEN_TIME_MAX)
+		return error_set(error, ERROR_PARAMETER_RANGE, "listen_seconds",
+				 "listen_seconds is outside of 1 to 120");
+	listen->interface = interface;
+	listen->mac = *mac;
+	listen->done = done;
+	listen->userdata = userdata;
+	listen->fd = open_socket(interface);
+	if (listen->fd < 0)
+		return error_set(error, ERROR_KERNEL_REFUSED, "link",
+				 "No packet socket can be had: %s", strerror(-listen->fd));
+	if (sd_event_add_io(event, &listen->source, listen->fd, EPOLLIN, on_frame, listen) < 0 ||
+	    sd_event_add_time(event, &listen->timer, CLOCK_BOOTTIME,
+			      usec_add(clock_boottime_usec(), duration), 1, on_time, listen) < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "memory is exhausted");
+	*ret = TAKE_PTR(listen);
+	return 0;
+}
