@@ -186,9 +186,9 @@ static uint32_t choose_address(const struct inference *inference, uint32_t near,
 {
 	uint32_t address = 0;
 
-	for (unsigned pools = 2; !address && pools-- > 0;)
-		for (unsigned length = MAX(proved, prefix); !address && length >= prefix; length--)
-			address = find_free(inference, near, length, pools);
+	for (unsigned length = MAX(proved, prefix); !address && length >= prefix; length--)
+		for (unsigned avoid = 2; !address && avoid-- > 0;)
+			address = find_free(inference, near, length, avoid);
 	return address;
 }
 
