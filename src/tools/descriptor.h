@@ -67,6 +67,7 @@ struct field {
 	bool required; /* input: must be given; output: is always there */
 	bool nullable; /* output only: may be null */
 	bool secret;   /* never written to the audit record */
+	bool or_truth; /* of objects: true or false do, too */
 	const char *unit;
 	double least, most;	   /* both 0: no limits. Of texts the length; checked per item */
 	unsigned items_most;	   /* of a list; 0: 256 for input, no limit for output */

@@ -111,8 +111,9 @@ static int put_type(json_t *schema, const struct field *field, bool nullable)
 {
 	const char *name = field_types[field->type].json;
 	const struct field_tables members = {.own = field->members};
+	const char *other = nullable ? "null" : field->or_truth ? "boolean" : NULL;
 	int r = json_put(schema, "type",
-			 nullable ? json_pack("[ss]", name, "null") : json_string(name));
+			 other ? json_pack("[ss]", name, other) : json_string(name));
 
 	if (r < 0 || put_text(schema, "format", field_types[field->type].format) < 0 ||
 	    put_limits(schema, field) < 0 || put_values(schema, field) < 0)

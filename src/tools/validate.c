@@ -288,6 +288,8 @@ static int check_item(const struct check *check, const struct field *field, cons
 {
 	int r;
 
+	if (field->or_truth && json_is_boolean(value))
+		return 0;
 	if (!json_type_fits(field, value))
 		return wrong_type(check, field, path, value, false);
 	if (!type_checks[field->type].check || (type_checks[field->type].input && check->output))

@@ -1,0 +1,73 @@
+"""net.apply and net.export: a whole layout as one document, and back."""
+
+from typing import Any
+
+import pytest
+from lab.daemon import Daemon, ToolError
+
+
+@pytest.fixture
+def daemon(home, start_daemon) -> Daemon:
+    """The daemon in a host with a cable (eth0, by DHCP) and a pair of its own (pa, pb)."""
+    host = home["host"]
+    host.run("ip", "link", "add", "pa", "type", "veth", "peer", "name", "pb")
+    daemon = start_daemon(host)
+    daemon.wait_until_online()
+    return daemon
+
+
+def site(links: int = 20) -> dict[str, Any]:
+    bridges = [{"name": f"br{i}", "kind": "bridge", "addresses": [f"198.18.{i}.1/24"],
+                "settings": {"rp_filter": 2}} for i in range(links - 1)]
+    port = {"name": "pa", "controller": "br0", "mtu": 1400}
+    return {"links": [port, *bridges],
+            "routes": [{"destination": "203.0.113.0/24", "type": "blackhole"}],
+            "rules": [{"family": "ipv4", "priority": 1000, "from": "198.18.0.0/15", "table": 100}]}
+
+
+def bridges(daemon: Daemon) -> list[str]:
+    return sorted(link["ifname"] for link in daemon.host.ip("link", "show", "type", "bridge"))
+
+
+def test_a_site_is_one_transaction(daemon):
+    planned = daemon.call("net.apply", dry_run=True, **site())
+    assert planned["state"] == "planned" and bridges(daemon) == []
+    answer = daemon.call("net.apply", **site())
+    assert answer["state"] == "committed"
+    assert len(bridges(daemon)) == 19
+    assert daemon.host.addresses("br7") == ["198.18.7.1/24"]
+    assert daemon.host.ip("link", "show", "pa")[0]["master"] == "br0"
+    assert daemon.call("net.apply", **site())["state"] == "unchanged"
+    daemon.call("tx.undo", transaction=answer["transaction"])
+    assert bridges(daemon) == []
+
+
+def test_the_export_changes_nothing(daemon):
+    daemon.call("net.apply", **site(4))
+    document = daemon.call("net.export")
+    assert {"br0", "eth0", "pa"} <= {link["name"] for link in document["links"]}
+    assert daemon.call("net.apply", **document)["state"] == "unchanged"
+    assert daemon.call("net.apply", mode="replace", **document)["state"] == "unchanged"
+    assert daemon.call("net.export") == document
+
+
+def test_merge_and_replace_take_away_what_is_not_named(daemon):
+    daemon.call("net.apply", **site(4))
+    daemon.call("net.apply", links=[{"name": "br1", "kind": "bridge"}])
+    assert daemon.host.addresses("br1") == []
+    assert bridges(daemon) == ["br0", "br1", "br2"]
+    daemon.call("net.apply", mode="replace", links=[{"name": "br1", "kind": "bridge"}])
+    assert bridges(daemon) == ["br1"]
+    assert daemon.host.default_routes()
+
+
+@pytest.mark.parametrize("links, parameter", [
+    ([{"name": "x0", "kind": "vlan", "vlan": {"id": 9999, "parent": "eth0"}}], "links[0].vlan.id"),
+    ([{"name": "pa"}, {"name": "pb", "colour": 1}], "links[1].colour"),
+    ([{"name": "pa", "settings": {"speed": 1}}], "links[0].settings.speed"),
+    ([{"name": "pa", "mtu": 1400}, {"name": "pa", "mtu": 1300}], "links[1]"),
+])
+def test_errors_name_the_path(daemon, links, parameter):
+    with pytest.raises(ToolError) as caught:
+        daemon.call("net.apply", links=links)
+    assert caught.value.error["parameter"] == parameter
