@@ -157,6 +157,16 @@ static int put_link(struct layout *layout, const json_t *link, const char *name)
 	}
 	if (!spec || json_put(spec, "name", json_string(name)) < 0)
 		r = -ENOMEM;
+	if (r == 0 && former) {
+		_cleanup_json_ json_t *before = former->type->print(former->spec);
+
+		for (size_t i = 0; r == 0 && before && i < 3; i++)
+			if (!json_object_get(spec, link_members[i]) &&
+			    json_object_get(before, link_members[i]))
+				r = json_object_set(spec, link_members[i],
+						    json_object_get(before, link_members[i]));
+		r = before ? r : -ENOMEM;
+	}
 	for (size_t i = 0; r == 0 && i < 3 && (i == 0 || up) && !former; i++)
 		if (!json_object_get(spec, link_members[i]))
 			r = json_put(spec, link_members[i], json_boolean(i > 0 || up));

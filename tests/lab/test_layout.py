@@ -71,3 +71,9 @@ def test_errors_name_the_path(daemon, links, parameter):
     with pytest.raises(ToolError) as caught:
         daemon.call("net.apply", links=links)
     assert caught.value.error["parameter"] == parameter
+
+
+def test_an_mtu_leaves_the_link_up(daemon):
+    daemon.call("net.apply", links=[{"name": "eth0", "mtu": 1400}])
+    link = daemon.host.ip("link", "show", "eth0")[0]
+    assert link["mtu"] == 1400 and "UP" in link["flags"]
