@@ -53,7 +53,8 @@ struct core {
 	char convergence_why[96];
 	sd_event_source *deadlines;			   /* next expiry or unconfirmed change */
 	struct unconfirmed unconfirmed[UNCONFIRMED_KNOWN]; /* n stands at n % UNCONFIRMED_KNOWN */
-	char expiry_trouble[160];			   /* why something could not expire */
+	usec_t deadlines_pause;	  /* boottime before which what was due and failed is not tried */
+	char expiry_trouble[160]; /* why something could not expire */
 };
 
 /* One resource's change from what intent says to what it shall say. */

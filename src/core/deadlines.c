@@ -15,7 +15,8 @@ struct pending {
 	struct core *core;
 	usec_t now;
 	usec_t next;
-	uint64_t overdue[16]; /* oldest first; more are met at the next look, at once */
+	uint64_t after;	      /* only transactions of higher numbers are looked at */
+	uint64_t overdue[16]; /* oldest first; more are met in the next portion */
 	unsigned overdue_count;
 };
 
@@ -38,13 +39,15 @@ static usec_t deadline_of(const struct pending *pending, const json_t *entry)
 static int pending_look(json_t *entry, void *userdata)
 {
 	struct pending *pending = userdata;
+	uint64_t number = (uint64_t)json_member_integer(entry, "number", 0);
 	usec_t deadline = deadline_of(pending, entry);
 
+	if (number <= pending->after)
+		return 0;
 	if (deadline > pending->now)
 		pending->next = MIN(pending->next, deadline);
 	else if (pending->overdue_count < ARRAY_SIZE(pending->overdue))
-		pending->overdue[pending->overdue_count++] =
-			(uint64_t)json_member_integer(entry, "number", 0);
+		pending->overdue[pending->overdue_count++] = number;
 	else
 		pending->next = pending->now;
 	return 0;
@@ -111,25 +114,49 @@ static void expiry_failed(struct core *core, const struct error *error)
 	memcpy(core->expiry_trouble, why, sizeof(why));
 }
 
+/* Takes back the next portion of what was not confirmed. Returns whether there may be more: one
+ * that cannot be taken back must not hold up those after it. */
+static bool withdraw_some(struct pending *pending, bool *failed)
+{
+	struct core *core = pending->core;
+	struct error error;
+
+	pending->overdue_count = 0;
+	if (journal_each_in_state(core->store, "pending", pending_look, pending, &error) < 0) {
+		core_publish(core, "store.failed", NULL, "%s", error.message);
+		*failed = true;
+		return false;
+	}
+	for (unsigned i = 0; i < pending->overdue_count; i++) {
+		pending->after = pending->overdue[i];
+		if (transaction_withdraw(core, pending->after, "it was not confirmed in time",
+					 &error) >= 0)
+			continue;
+		*failed = true;
+		core_publish(core, "tx.rollback_failed", NULL, "transaction %llu: %s",
+			     (unsigned long long)pending->after, error.message);
+	}
+	return pending->overdue_count > 0;
+}
+
 int deadlines_meet(struct core *core)
 {
 	struct pending pending = {.core = core,
 				  .now = clock_realtime_usec(),
 				  .next = USEC_INFINITY};
 	struct error error;
+	bool failed = false;
 
-	if (journal_each_in_state(core->store, "pending", pending_look, &pending, &error) < 0)
-		core_publish(core, "store.failed", NULL, "%s", error.message);
-	for (unsigned i = 0; i < pending.overdue_count; i++)
-		if (transaction_withdraw(core, pending.overdue[i], "it was not confirmed in time",
-					 &error) < 0)
-			core_publish(core, "tx.rollback_failed", NULL, "transaction %llu: %s",
-				     (unsigned long long)pending.overdue[i], error.message);
+	while (withdraw_some(&pending, &failed))
+		;
 	(void)store_catch_up(core, &error);
-	if (expire(core, pending.now, &error) < 0)
+	if (expire(core, pending.now, &error) < 0) {
 		expiry_failed(core, &error);
-	else
+		failed = true;
+	} else {
 		core->expiry_trouble[0] = '\0';
+	}
+	core->deadlines_pause = failed ? usec_add(clock_boottime_usec(), TRY_AGAIN) : 0;
 	return deadlines_arm(core);
 }
 
@@ -169,7 +196,9 @@ int deadlines_arm(struct core *core)
 		return core->deadlines ? sd_event_source_set_enabled(core->deadlines, SD_EVENT_OFF)
 				       : 0;
 	wait = MIN(usec_sub(pending.next, pending.now), LOOK_AGAIN);
-	when = usec_add(clock_boottime_usec(), wait ?: TRY_AGAIN);
+	when = usec_add(clock_boottime_usec(), wait);
+	if (wait == 0)
+		when = MAX(when, core->deadlines_pause);
 	if (!core->deadlines)
 		return sd_event_add_time(core->event, &core->deadlines, CLOCK_BOOTTIME, when, 1000,
 					 on_deadline, core);

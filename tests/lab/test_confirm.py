@@ -30,7 +30,7 @@ def test_abandoned_changes_block_no_later_one(daemon):
     for number in range(PENDING):
         add_route(daemon, number, confirm_within=5)
     add_route(daemon, 100)
-    wait_for(lambda: routes(daemon) == {"10.20.100.0/24"}, 30)
+    wait_for(lambda: routes(daemon) == {"10.20.100.0/24"}, 15)
     history = daemon.call("tx.history", limit=100)["transactions"]
     assert not [entry for entry in history if entry["state"] == "pending"]
 
