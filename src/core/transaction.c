@@ -289,6 +289,18 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 	return r;
 }
 
+int transaction_owner(struct core *core, uint64_t number, char ret[PROVENANCE_TEXT_MAX],
+		      struct error *error)
+{
+	_cleanup_json_ json_t *entry = NULL;
+	int r = journal_get(core->store, number, &entry, error);
+
+	if (r < 0)
+		return r;
+	text_copy(ret, PROVENANCE_TEXT_MAX, json_member_text(entry, "owner") ?: "");
+	return 0;
+}
+
 int transaction_confirm(struct core *core, uint64_t number, struct error *error)
 {
 	_cleanup_json_ json_t *entry = NULL;

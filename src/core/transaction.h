@@ -78,6 +78,10 @@ void outcome_clear(struct outcome *outcome);
 int transaction_run(struct core *core, const struct proposal *proposal, bool dry_run,
 		    struct outcome *ret, struct error *error);
 
+/* Who asked for the transaction: the owner of its provenance. */
+int transaction_owner(struct core *core, uint64_t number, char ret[PROVENANCE_TEXT_MAX],
+		      struct error *error);
+
 /* Makes a pending transaction stay. */
 int transaction_confirm(struct core *core, uint64_t number, struct error *error);
 

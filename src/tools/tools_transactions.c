@@ -1,5 +1,6 @@
 /* tx.*: plan, confirm, undo, history. */
 #include <stdio.h>
+#include <string.h>
 
 #include "change.h"
 #include "common.h"
@@ -104,11 +105,31 @@ static const struct field undo_parameters[] = {
 	FIELD_END,
 };
 
+/* What an administrator decided is his to take back or to let stand. */
+static int check_owner(const struct tool_call *call, uint64_t number, struct error *error)
+{
+	char owner[PROVENANCE_TEXT_MAX];
+	int r;
+
+	if (tool_call_role(call) == ROLE_ADMIN)
+		return 0;
+	r = transaction_owner(tool_call_core(call), number, owner, error);
+	if (r < 0 || strcmp(owner, "uid:0") != 0)
+		return r;
+	r = error_set(error, ERROR_ROLE_INSUFFICIENT, "transaction",
+		      "transaction %" PRIu64 " is an administrator's; uid %u is %s", number,
+		      tool_call_uid(call), tool_role_text(tool_call_role(call)));
+	error_hint(error, "ask the administrator to do it");
+	return r;
+}
+
 static int call_confirm(struct tool_call *call, json_t **ret, struct error *error)
 {
 	int64_t number = json_member_integer(tool_call_arguments(call), "transaction", 0);
-	int r = transaction_confirm(tool_call_core(call), (uint64_t)number, error);
+	int r = check_owner(call, (uint64_t)number, error);
 
+	if (r == 0)
+		r = transaction_confirm(tool_call_core(call), (uint64_t)number, error);
 	if (r < 0)
 		return r;
 	tool_call_note_transaction(call, (uint64_t)number);
@@ -121,13 +142,15 @@ static int call_undo(struct tool_call *call, json_t **ret, struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
 	_cleanup_outcome_ struct outcome outcome = {0};
+	uint64_t number = (uint64_t)json_member_integer(arguments, "transaction", 0);
 	struct provenance provenance;
-	int r;
+	int r = check_owner(call, number, error);
 
+	if (r < 0)
+		return r;
 	change_provenance(call, &provenance);
-	r = transaction_undo(tool_call_core(call),
-			     (uint64_t)json_member_integer(arguments, "transaction", 0),
-			     &provenance, json_member_true(arguments, "dry_run"), &outcome, error);
+	r = transaction_undo(tool_call_core(call), number, &provenance,
+			     json_member_true(arguments, "dry_run"), &outcome, error);
 	if (r < 0)
 		return r;
 	tool_call_note_transaction(call, outcome.transaction);

@@ -174,6 +174,24 @@ def test_agent_may_change_within_the_guard_rails(home, start_daemon):
     assert as_user(daemon, *route, uid=4711).returncode == 1
 
 
+def test_agent_may_not_decide_on_an_administrators_change(home, start_daemon):
+    host = home["host"]
+    install_client(host)
+    daemon = start_daemon(host, "--agent-user", "nobody")
+    daemon.wait_until_online()
+    route = {"destination": "10.9.0.0/16", "gateway": "192.168.1.7"}
+    changed = daemon.call("net.route_add", **route, confirm_within=600)["transaction"]
+    for tool in ("tx.confirm", "tx.undo"):
+        refused = as_user(daemon, "call", tool, f"transaction={changed}", "--json")
+        assert json.loads(refused.stderr)["error"]["code"] == "role.insufficient", tool
+    assert "10.9.0.0/16" in str(host.ip("route"))
+    own = ["call", "net.route_add", "destination=10.8.0.0/16", "gateway=192.168.1.7", "--json"]
+    result = json.loads(as_user(daemon, *own).stdout)
+    undo = as_user(daemon, "call", "tx.undo", f"transaction={result['transaction']}", "--json")
+    assert undo.returncode == 0 and "10.8.0.0/16" not in str(host.ip("route"))
+    assert daemon.call("tx.confirm", transaction=changed)["state"] == "committed"
+
+
 def test_observer_cannot_read_the_state(observer):
     for path in ("aiosnet.db", "audit.key", "audit/00000001.jsonl"):
         command = ["setpriv", f"--reuid={OBSERVER}", f"--regid={OBSERVER}", "--clear-groups"]
