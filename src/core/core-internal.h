@@ -74,6 +74,11 @@ struct plan {
 	json_t *waiting; /* array of {resource, why} */
 };
 
+/* changes.c: fills the changes of a plan that has none yet. */
+int changes_collect(struct plan *plan, const struct proposal *proposal, struct error *error);
+/* Do both specifications say the same? */
+bool spec_equal(const struct resource_type *type, const void *a, const void *b);
+
 /* plan.c */
 int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
 	       struct error *error);
