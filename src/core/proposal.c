@@ -18,12 +18,21 @@ static void edit_free(struct edit *edit)
 
 void proposal_clear(struct proposal *proposal)
 {
+	HASH_CLEAR(hh, proposal->by_id);
 	for (struct edit *edit = proposal->edits, *next; edit; edit = next) {
 		next = edit->next;
 		edit_free(edit);
 	}
 	proposal->edits = NULL;
 	proposal->tail = &proposal->edits;
+}
+
+const struct edit *proposal_edit(const struct proposal *proposal, const char *id)
+{
+	struct edit *edit;
+
+	HASH_FIND_STR(proposal->by_id, id, edit);
+	return edit;
 }
 
 static int append(struct proposal *proposal, const char *id, struct resource *resource,
@@ -41,6 +50,8 @@ static int append(struct proposal *proposal, const char *id, struct resource *re
 	edit->restored = restored;
 	*proposal->tail = edit;
 	proposal->tail = &edit->next;
+	if (!proposal_edit(proposal, id))
+		HASH_ADD_STR(proposal->by_id, id, edit);
 	return 0;
 }
 

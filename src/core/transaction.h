@@ -19,6 +19,7 @@ struct edit {
 	struct resource *resource; /* owned; NULL when the resource is to be gone */
 	bool restored; /* keeps its own provenance, parent and expiry instead of the proposal's */
 	struct edit *next;
+	UT_hash_handle hh;
 };
 
 struct proposal {
@@ -33,6 +34,7 @@ struct proposal {
 	bool unguarded;		/* what the network itself gave or took: no guard rail holds that */
 	bool durable;		/* the answer waits until a power cut cannot take it back */
 	struct edit *edits, **tail;
+	struct edit *by_id; /* the first of each id */
 };
 
 void proposal_init(struct proposal *proposal, const char *tool);
@@ -47,6 +49,8 @@ int proposal_remove(struct proposal *proposal, const char *id);
  * that puts resources of another room's type. Without such a type in this daemon, 0 and nothing. */
 int proposal_put_json(struct core *core, struct proposal *proposal, const char *type, json_t *spec,
 		      struct error *error);
+/* What the proposal says first of the resource `id`, or NULL. */
+const struct edit *proposal_edit(const struct proposal *proposal, const char *id);
 /* Wants `resource` (taken, also on failure) back as it was, with its own provenance. */
 int proposal_restore(struct proposal *proposal, struct resource *resource);
 

@@ -24,6 +24,8 @@ const struct field change_parameters[] = {
 static const char *const states[] = {"unchanged",   "planned", "committed", "pending",
 				     "rolled_back", "undone",  NULL};
 
+#define STEPS_SHOWN 200
+
 static const struct field step_members[] = {
 	{"action", FIELD_TEXT, .required = true, .help = "create, update or remove"},
 	{"type", FIELD_TEXT, .required = true, .help = "Type of the resource"},
@@ -47,20 +49,37 @@ const struct field change_output[] = {
 	 .help = "Number in history, for tx.confirm and tx.undo; null where nothing was changed"},
 	{"steps", FIELD_OBJECT, .list = true, .required = true, .members = step_members,
 	 .help = "What was or would be done, in this order"},
+	{"steps_count", FIELD_INTEGER, .required = true, .least = 0,
+	 .help = "How many steps there are; of more than 200 the first 200 are listed"},
 	{"waiting", FIELD_OBJECT, .list = true, .members = waiting_members,
 	 .help = "What is wanted but cannot be yet; done as soon as it can"},
 	{"deadline", FIELD_TIME, .help = "Of a pending change"},
 	FIELD_END,
 };
 
+/* All of them, or of a change of thousands the first: the rest says nothing new to who asked. */
+static json_t *steps_shown(const json_t *steps)
+{
+	_cleanup_json_ json_t *shown = NULL;
+
+	if (json_array_size(steps) <= STEPS_SHOWN)
+		return steps ? json_incref((json_t *)steps) : json_array();
+	shown = json_array();
+	for (size_t i = 0; i < STEPS_SHOWN; i++)
+		if (json_array_append(shown, json_array_get(steps, i)) < 0)
+			return NULL;
+	return TAKE_PTR(shown);
+}
+
 json_t *change_answer(const struct outcome *outcome)
 {
 	_cleanup_json_ json_t *answer =
-		json_pack("{ss so so}", "state", transaction_state_text(outcome->state),
+		json_pack("{ss so so sI}", "state", transaction_state_text(outcome->state),
 			  "transaction",
 			  outcome->transaction ? json_integer((json_int_t)outcome->transaction)
 					       : json_null(),
-			  "steps", outcome->steps ? json_incref(outcome->steps) : json_array());
+			  "steps", steps_shown(outcome->steps), "steps_count",
+			  (json_int_t)json_array_size(outcome->steps));
 
 	if (!answer)
 		return NULL;
@@ -76,7 +95,7 @@ json_t *change_answer(const struct outcome *outcome)
 char *change_summarise(const json_t *result)
 {
 	const char *state = json_member_text(result, "state");
-	size_t steps = json_array_size(json_object_get(result, "steps"));
+	size_t steps = (size_t)json_member_integer(result, "steps_count", 0);
 	size_t waiting = json_array_size(json_object_get(result, "waiting"));
 	int64_t number = json_member_integer(result, "transaction", 0);
 	char *text, transaction[48] = "", waits[48] = "";

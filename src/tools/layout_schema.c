@@ -3,6 +3,8 @@
 
 #define NUMBER_MOST 4294967295.0
 
+#define ROUTES_MOST 16384
+
 static const char *const kinds[] = {"bridge", "bond",  "vlan",	"macvlan",
 				    "veth",   "vxlan", "dummy", NULL};
 static const char *const bond_modes[] = {"balance-rr", "active-backup", "balance-xor", "broadcast",
@@ -170,8 +172,8 @@ static const struct field link_members[] = {
 	 .help = "Of gateway, dhcp and name servers"},
 	{"dns", FIELD_ADDRESS, .list = true, .help = "Name servers"},
 	{"search", FIELD_TEXT, .list = true, .help = "Search domains"},
-	{"routes", FIELD_OBJECT, .list = true, .members = link_route_members, .items_most = 4096,
-	 .help = "Routes by this link"},
+	{"routes", FIELD_OBJECT, .list = true, .members = link_route_members,
+	 .items_most = ROUTES_MOST, .help = "Routes by this link"},
 	{"settings", FIELD_OBJECT,
 	 .help = "Kernel settings and their integers: {\"forwarding\": 1, \"rp_filter\": 2, "
 		 "\"accept_ra\": 0}"},
@@ -181,7 +183,7 @@ static const struct field link_members[] = {
 const struct field layout_members[] = {
 	{"links", FIELD_OBJECT, .list = true, .required = true, .members = link_members,
 	 .help = "Links and all that is on them; the order does not matter"},
-	{"routes", FIELD_OBJECT, .list = true, .members = route_members, .items_most = 4096,
+	{"routes", FIELD_OBJECT, .list = true, .members = route_members, .items_most = ROUTES_MOST,
 	 .help = "Routes of no link, or of several"},
 	{"rules", FIELD_OBJECT, .list = true, .members = rule_members, .items_most = 1024,
 	 .help = "Policy rules"},

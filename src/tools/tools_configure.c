@@ -145,14 +145,12 @@ static int remove_former(const struct tool_call *call, struct proposal *proposal
 
 	while ((resource = core_next_resource(tool_call_core(call), resource))) {
 		const char *of = resource_link(resource);
-		bool kept = false;
 
 		if (!of || strcmp(of, link) != 0 || resource->parent[0] ||
 		    !is_configuration(resource))
 			continue;
-		for (const struct edit *edit = proposal->edits; edit; edit = edit->next)
-			kept = kept || strcmp(edit->id, resource->id) == 0;
-		if (!kept && proposal_remove(proposal, resource->id) < 0)
+		if (!proposal_edit(proposal, resource->id) &&
+		    proposal_remove(proposal, resource->id) < 0)
 			return -ENOMEM;
 	}
 	return 0;

@@ -33,14 +33,6 @@ static int at_path(const struct layout *layout, const char *member, int r)
 	return r;
 }
 
-static struct edit *edit_of(const struct proposal *proposal, const char *id)
-{
-	for (struct edit *edit = proposal->edits; edit; edit = edit->next)
-		if (strcmp(edit->id, id) == 0)
-			return edit;
-	return NULL;
-}
-
 /* Takes `spec`. `member` is where it stands in the object, "" for the object itself. */
 static int put(struct layout *layout, const char *type, const char *member, json_t *spec)
 {
@@ -54,7 +46,7 @@ static int put(struct layout *layout, const char *type, const char *member, json
 		return at_path(layout, member, r);
 	}
 	r = proposal_put_json(layout->core, layout->proposal, type, spec, layout->error);
-	if (r == 0 && edit_of(layout->proposal, (*tail)->id) != *tail)
+	if (r == 0 && proposal_edit(layout->proposal, (*tail)->id) != *tail)
 		r = error_set(layout->error, ERROR_PARAMETER_CONFLICT, NULL,
 			      "The document names %s twice", (*tail)->id);
 	return at_path(layout, member, r);
@@ -67,7 +59,7 @@ static int keep(struct layout *layout, const char *id)
 
 	if (!resource || resource->parent[0])
 		return 0;
-	if (edit_of(layout->proposal, id))
+	if (proposal_edit(layout->proposal, id))
 		return 1;
 	if (proposal_put(layout->proposal, resource->type, resource->spec) < 0)
 		return out_of_memory(layout->error);
@@ -326,7 +318,7 @@ static int remove_unnamed(struct layout *layout, const json_t *links, bool repla
 		_cleanup_json_ json_t *spec = NULL;
 		const char *name;
 
-		if (!is_of_agent(resource) || edit_of(layout->proposal, resource->id))
+		if (!is_of_agent(resource) || proposal_edit(layout->proposal, resource->id))
 			continue;
 		spec = resource->type->print(resource->spec);
 		if (!spec)
