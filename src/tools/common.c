@@ -86,6 +86,26 @@ int find_link(const struct tool_call *call, const char *name, const struct link 
 	return r;
 }
 
+int check_link_ours(const struct tool_call *call, const struct link *link, struct error *error)
+{
+	const char *why;
+	int ownership = link_ownership(tool_call_core(call), link, &why);
+	int r;
+
+	if (ownership == LINK_OURS)
+		return 0;
+	r = error_set(error, ERROR_LINK_FOREIGN, "link", "%s is not ours to configure: %s",
+		      link->name, why);
+	if (ownership == LINK_IGNORED) {
+		error_hint(error, "the kernel configures it by itself");
+		return r;
+	}
+	if (json_member_true(tool_call_arguments(call), "take_over"))
+		return 0;
+	error_hint(error, "take_over=true configures it all the same");
+	return r;
+}
+
 const char *link_name_of(const struct tool_call *call, int index)
 {
 	const struct link *link =

@@ -52,6 +52,9 @@ int out_of_memory(struct error *error);
 /* The link of a name; link.unknown with the nearest name otherwise. */
 int find_link(const struct tool_call *call, const char *name, const struct link **ret,
 	      struct error *error);
+/* May the caller configure this link? One that somebody else made only with its argument
+ * `take_over`; 0 or link.foreign. */
+int check_link_ours(const struct tool_call *call, const struct link *link, struct error *error);
 const char *link_name_of(const struct tool_call *call, int index); /* "" for none */
 
 /* Text that is left out where it is "". */

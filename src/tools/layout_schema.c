@@ -190,5 +190,7 @@ const struct field layout_members[] = {
 	{"mode", FIELD_TEXT, .values = modes, .fallback = "\"merge\"",
 	 .help = "merge: what agents put on links that the document names, and it does not name, "
 		 "goes; replace: also all else that agents put"},
+	{"take_over", FIELD_BOOLEAN, .fallback = "false",
+	 .help = "Configure also the links that somebody else made"},
 	FIELD_END,
 };

@@ -92,27 +92,6 @@ static int check_applicability(const json_t *arguments, struct error *error)
 	return 0;
 }
 
-static int check_ownership(const struct tool_call *call, const struct link *link,
-			   struct error *error)
-{
-	const char *why;
-	int ownership = link_ownership(tool_call_core(call), link, &why);
-	int r;
-
-	if (ownership == LINK_OURS)
-		return 0;
-	r = error_set(error, ERROR_LINK_FOREIGN, "link", "%s is not ours to configure: %s",
-		      link->name, why);
-	if (ownership == LINK_IGNORED) {
-		error_hint(error, "the kernel configures it by itself");
-		return r;
-	}
-	if (json_member_true(tool_call_arguments(call), "take_over"))
-		return 0;
-	error_hint(error, "take_over=true configures it all the same");
-	return r;
-}
-
 /* ---- what is there already ---- */
 
 /* The link that a resource belongs to, or NULL. */
@@ -429,7 +408,7 @@ static int propose_configure(struct tool_call *call, struct proposal *proposal, 
 	int r = find_link(call, name, &link, error);
 
 	if (r == 0)
-		r = check_ownership(call, link, error);
+		r = check_link_ours(call, link, error);
 	if (r == 0)
 		r = check_applicability(arguments, error);
 	if (r == 0 && is_fallback(arguments))

@@ -276,6 +276,17 @@ static int put_settings(struct layout *layout, const json_t *link, const char *n
 	return 0;
 }
 
+/* The loopback is nobody's alone: addresses on it are usual. */
+static int check_link(struct layout *layout, const struct tool_call *call, const json_t *entry)
+{
+	const char *name = json_member_text(entry, "name");
+	const struct link *link = observed_link_by_name(core_observed(layout->core), name);
+
+	if (!link || link_ownership(layout->core, link, NULL) == LINK_IGNORED)
+		return 0;
+	return at_path(layout, "name", check_link_ours(call, link, layout->error));
+}
+
 static int put_on_link(struct layout *layout, const json_t *link)
 {
 	static int (*const parts[])(struct layout * layout, const json_t *link,
@@ -345,7 +356,9 @@ static int propose_apply(struct tool_call *call, struct proposal *proposal, stru
 
 	json_array_foreach(links, i, item) {
 		snprintf(layout.path, sizeof(layout.path), "links[%zu]", i);
-		r = put_on_link(&layout, item);
+		r = check_link(&layout, call, item);
+		if (r == 0)
+			r = put_on_link(&layout, item);
 		if (r < 0)
 			return r;
 	}

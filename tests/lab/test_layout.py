@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from lab.daemon import Daemon, ToolError
+from lab.host import wait_for
 
 
 @pytest.fixture
@@ -77,3 +78,15 @@ def test_an_mtu_leaves_the_link_up(daemon):
     daemon.call("net.apply", links=[{"name": "eth0", "mtu": 1400}])
     link = daemon.host.ip("link", "show", "eth0")[0]
     assert link["mtu"] == 1400 and "UP" in link["flags"]
+
+
+def test_link_of_somebody_else_is_taken_over_only_when_that_is_said(daemon):
+    host = daemon.host
+    host.run("ip", "link", "add", "docker0", "type", "bridge")
+    wait_for(lambda: "docker0" in daemon.interfaces(), 2)
+    links = [{"name": "docker0", "addresses": ["172.30.0.1/24"]}]
+    refused = daemon.refusal("net.apply", links=links)
+    assert refused["code"] == "link.foreign" and refused["parameter"] == "links[0].name"
+    assert host.addresses("docker0") == []
+    daemon.call("net.apply", links=links, take_over=True)
+    assert host.addresses("docker0") == ["172.30.0.1/24"]
