@@ -1,16 +1,8 @@
 /* What the dispatcher and the tools' side of a call share. */
 #pragma once
 
-#include <uthash.h>
-
 #include "dispatch.h"
-
-/* How many calls of one user are under way. */
-struct user {
-	uid_t uid;
-	unsigned calls;
-	UT_hash_handle hh;
-};
+#include "users.h"
 
 struct dispatcher {
 	struct core *core;
@@ -18,7 +10,7 @@ struct dispatcher {
 	const struct tool_set *const *sets;
 	struct tool_services services;
 	struct audit *audit;
-	struct user *users;
+	struct users users;
 	uint64_t calls;	    /* number of the last one */
 	bool record_failed; /* the last call could not be recorded */
 	sd_event_source *flush;

@@ -49,12 +49,7 @@ int dispatcher_new(struct dispatcher **ret, struct core *core, sd_event *event,
 
 void dispatcher_free(struct dispatcher *dispatcher)
 {
-	struct user *user, *next;
-
-	HASH_ITER(hh, dispatcher->users, user, next) {
-		HASH_DEL(dispatcher->users, user);
-		free(user);
-	}
+	users_clear(&dispatcher->users);
 	sd_event_source_disable_unref(dispatcher->flush);
 	free(dispatcher);
 }
@@ -98,40 +93,6 @@ const struct tool *dispatcher_tool(const struct dispatcher *dispatcher, const ch
 
 /* ---- the life of a call ---- */
 
-static int user_enter(struct dispatcher *dispatcher, uid_t uid, struct error *error)
-{
-	struct user *user;
-	int r;
-
-	HASH_FIND(hh, dispatcher->users, &uid, sizeof(uid), user);
-	if (user && user->calls >= CALLS_PER_UID_MAX) {
-		r = error_set(error, ERROR_TOOL_BUSY, NULL, "%u calls of uid %u are under way",
-			      user->calls, uid);
-		error_hint(error, "wait for answers, or cancel");
-		return r;
-	}
-	if (!user) {
-		user = calloc(1, sizeof(*user));
-		if (!user)
-			return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "Memory is exhausted");
-		user->uid = uid;
-		HASH_ADD(hh, dispatcher->users, uid, sizeof(user->uid), user);
-	}
-	user->calls++;
-	return 0;
-}
-
-static void user_leave(struct dispatcher *dispatcher, uid_t uid)
-{
-	struct user *user;
-
-	HASH_FIND(hh, dispatcher->users, &uid, sizeof(uid), user);
-	if (user && --user->calls == 0) {
-		HASH_DEL(dispatcher->users, user);
-		free(user);
-	}
-}
-
 static bool is_change(const struct tool *tool)
 {
 	return !(tool->hints & HINT_READ_ONLY);
@@ -143,7 +104,7 @@ static void call_free(struct tool_call *call)
 		call->stop(call->state);
 	sd_event_source_disable_unref(call->timer);
 	if (call->counted)
-		user_leave(call->dispatcher, call->caller.uid);
+		users_leave(&call->dispatcher->users, call->caller.uid, clock_boottime_usec());
 	json_decref(call->given);
 	json_decref(call->arguments);
 	free(call);
@@ -319,6 +280,16 @@ static int call_begin(struct tool_call *call, struct error *error)
 	return error_code_errno(failed.code);
 }
 
+/* How much an agent changes. What is only planned, and confirming, which changes nothing, is free.
+ */
+static int call_check_amount(const struct tool_call *call, struct error *error)
+{
+	if (call->caller.role != ROLE_AGENT || !call->tool->undoable ||
+	    json_member_true(call->arguments, "dry_run"))
+		return 0;
+	return users_take_change(&call->dispatcher->users, call->caller.uid, call->started, error);
+}
+
 static int call_check_role(const struct tool_call *call, struct error *error)
 {
 	int r;
@@ -341,6 +312,8 @@ static int call_run(struct tool_call *call, struct error *error)
 
 	if (r == 0)
 		r = fields_validate(&tables, call->given, &call->arguments, error);
+	if (r == 0)
+		r = call_check_amount(call, error);
 	if (r == 0)
 		r = call_begin(call, error);
 	if (r < 0)
@@ -381,7 +354,7 @@ int dispatcher_call(struct dispatcher *dispatcher, const struct caller *caller,
 		.running = true,
 	};
 	text_copy(call->client_name, sizeof(call->client_name), client->name);
-	r = user_enter(dispatcher, caller->uid, &failed);
+	r = users_enter(&dispatcher->users, caller->uid, &failed);
 	call->counted = r == 0;
 	if (r == 0)
 		r = call_run(call, &failed);

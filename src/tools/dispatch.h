@@ -13,8 +13,6 @@
 #include "descriptor.h"
 #include "mcp.h"
 
-#define CALLS_PER_UID_MAX 64
-
 struct dispatcher;
 
 /* Who asks, by the kernel's word. */

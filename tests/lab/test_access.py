@@ -192,6 +192,24 @@ def test_agent_may_not_decide_on_an_administrators_change(home, start_daemon):
     assert daemon.call("tx.confirm", transaction=changed)["state"] == "committed"
 
 
+def test_agent_makes_so_many_changes_in_a_time(home, start_daemon):
+    host = home["host"]
+    install_client(host)
+    daemon = start_daemon(host, "--agent-user", "nobody")
+    daemon.wait_until_online()
+    add = ["call", "net.route_add", "gateway=192.168.1.7", "--json"]
+    for number in range(40):
+        result = as_user(daemon, *add, f"destination=10.9.{number}.0/24")
+        if result.returncode:
+            break
+    error = json.loads(result.stderr)["error"]
+    assert error["code"] == "guard.refused" and "limit.changes" in error["message"]
+    assert 30 <= number < 40
+    planned = as_user(daemon, *add, "destination=10.8.0.0/16", "dry_run=true")
+    assert planned.returncode == 0
+    daemon.call("net.route_add", destination="10.8.0.0/16", gateway="192.168.1.7")
+
+
 def test_observer_cannot_read_the_state(observer):
     for path in ("aiosnet.db", "audit.key", "audit/00000001.jsonl"):
         command = ["setpriv", f"--reuid={OBSERVER}", f"--regid={OBSERVER}", "--clear-groups"]

@@ -13,6 +13,7 @@
 #include "tools/catalog.h"
 #include "tools/record.h"
 #include "tools/server.h"
+#include "tools/users.h"
 #include "unit.h"
 
 struct fixture {
