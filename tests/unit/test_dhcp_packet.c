@@ -1,7 +1,7 @@
 #include <sys/socket.h>
 
-#include "netlink/arp.h"
 #include "dhcp/packet.h"
+#include "netlink/arp.h"
 #include "unit.h"
 
 #define PAYLOAD "a payload of odd length"
