@@ -21,7 +21,8 @@ struct listen_result {
 	unsigned sent;	     /* frames */
 	bool address_probed; /* the address was probed, and nobody answered */
 	bool gateway_answered;
-	int errnum; /* positive errno that ended it early, 0 for none */
+	int errnum; /* the last positive errno of its socket, 0 for none: the rest is not to be
+		       relied on */
 };
 
 struct listen;

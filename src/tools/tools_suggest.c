@@ -1,6 +1,7 @@
 /* net.suggest: what to configure on a link where no DHCP server answers. */
 #include <net/if_arp.h>
 #include <stdio.h>
+#include <string.h>
 
 #include "probe.h"
 #include "suggest/suggest.h"
@@ -110,20 +111,37 @@ static json_t *result_json(const struct listen_result *result, const char *link)
 	return r < 0 ? NULL : TAKE_PTR(json);
 }
 
+static bool has_carrier(const struct tool_call *call, const char *name)
+{
+	const struct link *link = observed_link_by_name(core_observed(tool_call_core(call)), name);
+
+	return link && link->carrier;
+}
+
 static void on_listened(const struct listen_result *result, void *userdata)
 {
 	struct suggest_call *suggest = userdata;
 	const json_t *arguments = tool_call_arguments(suggest->call);
-	json_t *json = result_json(result, json_member_text(arguments, "link"));
+	const char *link = json_member_text(arguments, "link");
 	struct error error = {0};
+	json_t *json = NULL;
 
 	suggest->listen = NULL;
-	if (json) {
-		tool_call_complete(suggest->call, json);
-		return;
+	if (result->errnum) {
+		error_set(&error, ERROR_KERNEL_REFUSED, "link", "%s could not be listened to: %s",
+			  link, strerror(result->errnum));
+	} else if (!has_carrier(suggest->call, link)) {
+		error_set(&error, ERROR_LINK_BUSY, "link",
+			  "%s lost its carrier: it was not heard to the end", link);
+	} else {
+		json = result_json(result, link);
+		if (!json)
+			out_of_memory(&error);
 	}
-	out_of_memory(&error);
-	tool_call_fail(suggest->call, &error);
+	if (json)
+		tool_call_complete(suggest->call, json);
+	else
+		tool_call_fail(suggest->call, &error);
 }
 
 static int check_link(const struct link *link, struct error *error)

@@ -2,6 +2,7 @@
 
 import os
 import random
+import threading
 from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
@@ -96,3 +97,16 @@ def test_no_evidence_is_said(raise_lab, start_daemon):
     assert found["confidence"] == 0 and found["prefix"] == "169.254.0.0/16"
     assert "gateway" not in found and "nothing" in found["evidence"][0]
     assert found["packets_sent"] <= 64
+
+
+def test_cable_that_is_pulled_meanwhile_is_said(raise_lab, start_daemon):
+    def lonely(lab: Lab) -> None:
+        lab.host("host", eth0=lab.switch("lan").at(up=True))
+
+    host = raise_lab(lonely)["host"]
+    daemon = start_daemon(host)
+    cut = threading.Timer(0.5, host.pull, ["eth0"])
+    cut.start()
+    refused = daemon.refusal("net.suggest", link="eth0", listen_seconds=2)
+    cut.join()
+    assert refused["code"] == "link.busy" and "carrier" in refused["message"]
