@@ -3,6 +3,7 @@
 #include "arguments.h"
 #include "catalog.h"
 #include "cli.h"
+#include "document.h"
 #include "render.h"
 
 static int unknown_tool(const struct cli *cli, const json_t *tools, const char *name)
@@ -50,7 +51,8 @@ static int call_with_words(const struct cli *cli, struct client *client, const j
 	json_t *arguments = NULL;
 	struct error error;
 
-	if (arguments_parse_options(tool_input(tool), count, words, &arguments, &error) < 0)
+	if (document_or_words(arguments_parse_options, tool_input(tool), count, words, &arguments,
+			      &error) < 0)
 		return cli_fail(cli, &error);
 	return call_and_show(cli, client, tool_name(tool), tool, arguments);
 }
@@ -71,7 +73,8 @@ int command_call(struct cli *cli, int count, char **words)
 		return r;
 	/* A tool that is not listed is asked for all the same: the daemon says why not. */
 	tool = catalog_find(tools, words[0]);
-	if (arguments_parse_pairs(tool_input(tool), count - 1, words + 1, &arguments, &error) < 0)
+	if (document_or_words(arguments_parse_pairs, tool_input(tool), count - 1, words + 1,
+			      &arguments, &error) < 0)
 		return cli_fail(cli, &error);
 	return call_and_show(cli, client, words[0], tool, arguments);
 }
@@ -136,8 +139,8 @@ int command_plan(struct cli *cli, int count, char **words)
 	tool = catalog_match(tools, count, words, &used);
 	if (!tool)
 		return unknown_tool(cli, tools, words[0]);
-	if (arguments_parse_options(tool_input(tool), count - used, words + used, &arguments,
-				    &error) < 0)
+	if (document_or_words(arguments_parse_options, tool_input(tool), count - used, words + used,
+			      &arguments, &error) < 0)
 		return cli_fail(cli, &error);
 	return call_and_show(cli, client, "tx.plan", catalog_find(tools, "tx.plan"),
 			     json_pack("{s:s, s:o}", "tool", tool_name(tool), "arguments",

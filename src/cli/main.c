@@ -14,7 +14,7 @@ const struct command commands[] = {
 	 "What the network is: links, uplink, DNS, online or not"},
 	{"watch", command_watch, NULL, NULL, "The status, live; or one event a line"},
 	{"events", command_events, NULL, "[COUNT]", "What happened last"},
-	{"call", command_call, NULL, "TOOL [KEY=VALUE | KEY:=JSON]...", "Call a tool by its name"},
+	{"call", command_call, NULL, "TOOL [@FILE] [KEY=VALUE | KEY:=JSON]...", "Call a tool by its name"},
 	{"plan", command_plan, NULL, "TOOL [ARGUMENT]...",
 	 "What a tool would change, without changing it"},
 	{"confirm", NULL, "tx.confirm", "NUMBER", "Make a change stay that awaits confirmation"},

@@ -1,5 +1,6 @@
 """net.apply and net.export: a whole layout as one document, and back."""
 
+import json
 from typing import Any
 
 import pytest
@@ -90,3 +91,20 @@ def test_link_of_somebody_else_is_taken_over_only_when_that_is_said(daemon):
     assert host.addresses("docker0") == []
     daemon.call("net.apply", links=links, take_over=True)
     assert host.addresses("docker0") == ["172.30.0.1/24"]
+
+
+def test_a_document_is_a_file_on_the_command_line(daemon, tmp_path):
+    file = tmp_path / "site.json"
+    file.write_text(json.dumps(site(3)))
+    planned = daemon.run_client("net", "apply", f"@{file}", "--dry-run", "--json")
+    assert json.loads(planned.stdout)["state"] == "planned", planned.stderr
+    applied = daemon.run_client("call", "net.apply", f"@{file}", "reason=a site", "--json")
+    assert json.loads(applied.stdout)["state"] == "committed", applied.stderr
+    assert len(bridges(daemon)) == 2
+    exported = daemon.run_client("net", "export", "--json")
+    file.write_text(exported.stdout)
+    again = daemon.run_client("net", "apply", f"@{file}", "--json")
+    assert json.loads(again.stdout)["state"] == "unchanged", again.stderr
+    file.write_text("{")
+    broken = daemon.run_client("net", "apply", f"@{file}", "--json")
+    assert json.loads(broken.stderr)["error"]["parameter"] == "@FILE"
