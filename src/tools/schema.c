@@ -107,13 +107,12 @@ static int put_properties(json_t *schema, const struct field_tables *tables)
 }
 
 /* The type with its limits, without what belongs to the list around it. */
-static int put_type(json_t *schema, const struct field *field, bool nullable)
+static int put_one_type(json_t *schema, const struct field *field, bool nullable)
 {
 	const char *name = field_types[field->type].json;
 	const struct field_tables members = {.own = field->members};
-	const char *other = nullable ? "null" : field->or_truth ? "boolean" : NULL;
 	int r = json_put(schema, "type",
-			 other ? json_pack("[ss]", name, other) : json_string(name));
+			 nullable ? json_pack("[ss]", name, "null") : json_string(name));
 
 	if (r < 0 || put_text(schema, "format", field_types[field->type].format) < 0 ||
 	    put_limits(schema, field) < 0 || put_values(schema, field) < 0)
@@ -121,6 +120,21 @@ static int put_type(json_t *schema, const struct field *field, bool nullable)
 	if (field->type != FIELD_OBJECT || !field->members)
 		return 0;
 	return put_members(schema, &members) < 0 ? -ENOMEM : put_properties(schema, &members);
+}
+
+/* Of several types only null may stand beside another: strict validators refuse the rest. */
+static int put_type(json_t *schema, const struct field *field, bool nullable)
+{
+	json_t *object;
+
+	if (!field->or_truth)
+		return put_one_type(schema, field, nullable);
+	object = json_object();
+	if (!object || put_one_type(object, field, false) < 0) {
+		json_decref(object);
+		return -ENOMEM;
+	}
+	return json_put(schema, "anyOf", json_pack("[o {ss}]", object, "type", "boolean"));
 }
 
 static int put_description(json_t *schema, const struct field *field)

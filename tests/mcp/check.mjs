@@ -39,6 +39,17 @@ const calls = [
   ["tx.confirm", { transaction: 999999 }, "tx.unknown"],
   ["net.route_add", { destination: "198.51.100.0/24", type: "blackhole", reason: "a test" }],
   ["net.route_del", { destination: "198.51.100.0/24", reason: "a test" }],
+  ["net.apply", { links: [{ name: "br7", kind: "bridge", addresses: ["198.18.7.1/24"] }] }],
+  ["net.apply", { links: [{ name: "eth0", dhcp: { hostname: "box" } }], dry_run: true }],
+  ["net.apply", { links: [{ name: "br7", kind: "no-such-kind" }] }, "parameter.range"],
+  ["net.export", {}],
+  ["net.adopt", { dry_run: true }],
+  ["net.import", { format: "ifupdown", files: [{ name: "interfaces", content: "iface eth0 inet dhcp\n" }] }],
+  ["net.suggest", { link: "eth0", listen_seconds: 1 }],
+  ["net.check_port", { host: "192.168.1.1", port: 9 }],
+  ["net.traceroute", { host: "1.1.1.1" }],
+  ["net.http_probe", { url: "https://api.anthropic.com/" }],
+  ["net.http_probe", { url: "ftp://192.168.1.1/" }, "parameter.range"],
 ];
 
 function compile(tools) {
