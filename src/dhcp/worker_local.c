@@ -38,21 +38,23 @@ static bool is_fallback(const struct worker *worker, struct in_addr address)
 	return address.s_addr && address.s_addr == worker->spec.fallback.address.s_addr;
 }
 
+/* Without ARP nothing is probed for, and so nothing is used: that is said. */
+static bool open_arp(struct worker *worker)
+{
+	int r = transport_open_arp(worker->service->transport);
+
+	if (r < 0)
+		core_publish(worker->service->core, "dhcp.trouble", NULL,
+			     "%s: no address can be probed for: %s", worker->spec.link,
+			     strerror(-r));
+	return r >= 0;
+}
+
 void worker_local_begin(struct worker *worker)
 {
-	int r;
-
-	if (!worker->spec.link_local || worker->local.state != LINK_LOCAL_IDLE ||
-	    dhcp_client_lease(worker->client))
-		return;
-	r = transport_open_arp(worker->service->transport);
-	if (r < 0) {
-		core_publish(worker->service->core, "dhcp.trouble", NULL,
-			     "%s: no link-local address can be probed for: %s", worker->spec.link,
-			     strerror(-r));
-		return;
-	}
-	link_local_start(&worker->local, clock_boottime_usec(), &worker->mac);
+	if (worker->spec.link_local && worker->local.state == LINK_LOCAL_IDLE &&
+	    !dhcp_client_lease(worker->client) && open_arp(worker))
+		link_local_start(&worker->local, clock_boottime_usec(), &worker->mac);
 }
 
 /* The address that intent derives from this client and the kernel has, when it is such a one. */
@@ -83,7 +85,7 @@ void worker_local_resume(struct worker *worker, usec_t now)
 	wanted = used;
 	if (worker->spec.fallback.address.s_addr && worker->local.conflicts == 0)
 		wanted = worker->spec.fallback.address;
-	if (!wanted.s_addr || transport_open_arp(worker->service->transport) < 0)
+	if (!wanted.s_addr || !open_arp(worker))
 		return;
 	link_local_resume(&worker->local, now, &worker->mac, wanted);
 	worker->derived = used.s_addr != 0;
