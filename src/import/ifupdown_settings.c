@@ -47,24 +47,6 @@ static SETTING_HANDLER(set_command)
 				"line", (int)place->line));
 }
 
-static const struct choice bond_modes[] = {
-	{"0", "balance-rr"},
-	{"1", "active-backup"},
-	{"2", "balance-xor"},
-	{"3", "broadcast"},
-	{"4", "802.3ad"},
-	{"5", "balance-tlb"},
-	{"6", "balance-alb"},
-	{"balance-rr", "balance-rr"},
-	{"active-backup", "active-backup"},
-	{"balance-xor", "balance-xor"},
-	{"broadcast", "broadcast"},
-	{"802.3ad", "802.3ad"},
-	{"balance-tlb", "balance-tlb"},
-	{"balance-alb", "balance-alb"},
-	{NULL},
-};
-
 static const struct choice lacp_rates[] = {
 	{"0", "slow"}, {"slow", "slow"}, {"1", "fast"}, {"fast", "fast"}, {NULL}};
 
@@ -133,7 +115,7 @@ const struct setting ifupdown_settings[] = {
 	{NULL, "bond-slaves", keep, "stanza.slaves"},
 	{NULL, "slaves", keep, "stanza.slaves"},
 	{NULL, "bond-master", set_link, "controller"},
-	{NULL, "bond-mode", set_choice, "bond.mode", .choices = bond_modes},
+	{NULL, "bond-mode", set_choice, "bond.mode", .choices = import_bond_modes},
 	{NULL, "bond-miimon", set_integer, "bond.miimon", 0, 1000000},
 	{NULL, "bond-lacp-rate", set_choice, "bond.lacp_rate", .choices = lacp_rates},
 	{NULL, "bond-xmit-hash-policy", set_choice, "bond.xmit_hash_policy",

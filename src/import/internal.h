@@ -63,6 +63,9 @@ struct choice {
 	const char *value; /* in the document; NULL: has no equivalent, `why` of the row says so */
 };
 
+/* The modes of bonds, by their numbers and names (bonding.rst of the kernel). */
+extern const struct choice import_bond_modes[];
+
 struct setting {
 	const char *section, *key;
 	setting_function_t handle;

@@ -179,21 +179,6 @@ static const struct choice identities[] = {{"mac", "mac"}, {"duid", "duid"}, {NU
 static const struct choice protocols[] = {{"802.1Q", "802.1q"}, {"802.1ad", "802.1ad"}, {NULL}};
 static const struct choice macvlan_modes[] = {{"1", "vepa"},	 {"2", "bridge"}, {"3", "private"},
 					      {"4", "passthru"}, {"5", NULL},	  {NULL}};
-static const struct choice bond_modes[] = {{"0", "balance-rr"},
-					   {"1", "active-backup"},
-					   {"2", "balance-xor"},
-					   {"3", "broadcast"},
-					   {"4", "802.3ad"},
-					   {"5", "balance-tlb"},
-					   {"6", "balance-alb"},
-					   {"balance-rr", "balance-rr"},
-					   {"active-backup", "active-backup"},
-					   {"balance-xor", "balance-xor"},
-					   {"broadcast", "broadcast"},
-					   {"802.3ad", "802.3ad"},
-					   {"balance-tlb", "balance-tlb"},
-					   {"balance-alb", "balance-alb"},
-					   {NULL}};
 static const struct choice lacp_rates[] = {
 	{"0", "slow"}, {"slow", "slow"}, {"1", "fast"}, {"fast", "fast"}, {NULL}};
 static const struct choice hash_policies[] = {{"layer2", "layer2"},	{"layer2+3", "layer2+3"},
@@ -277,7 +262,7 @@ const struct setting keyfile_settings[] = {
 	{"bridge", "*", set_none, .why = KERNEL_DEFAULT},
 	{"bridge-port", "vlans", set_port_vlans},
 	{"bridge-port", "*", set_none, .why = KERNEL_DEFAULT},
-	{"bond", "mode", set_choice, "bond.mode", .choices = bond_modes},
+	{"bond", "mode", set_choice, "bond.mode", .choices = import_bond_modes},
 	{"bond", "miimon", set_integer, "bond.miimon", 0, 1000000},
 	{"bond", "lacp_rate", set_choice, "bond.lacp_rate", .choices = lacp_rates},
 	{"bond", "xmit_hash_policy", set_choice, "bond.xmit_hash_policy", .choices = hash_policies},

@@ -8,6 +8,24 @@
 #include "core/spec.h"
 #include "internal.h"
 
+const struct choice import_bond_modes[] = {
+	{"0", "balance-rr"},
+	{"1", "active-backup"},
+	{"2", "balance-xor"},
+	{"3", "broadcast"},
+	{"4", "802.3ad"},
+	{"5", "balance-tlb"},
+	{"6", "balance-alb"},
+	{"balance-rr", "balance-rr"},
+	{"active-backup", "active-backup"},
+	{"balance-xor", "balance-xor"},
+	{"broadcast", "broadcast"},
+	{"802.3ad", "802.3ad"},
+	{"balance-tlb", "balance-tlb"},
+	{"balance-alb", "balance-alb"},
+	{NULL},
+};
+
 #define TIME_MOST INT64_C(4000000000000000) /* microseconds */
 
 static bool same_section(const char *a, const char *b)

@@ -1,20 +1,6 @@
 #include <linux/fib_rules.h>
 
-#include "attribute.h"
-#include "netlink.h"
-
-static const struct attribute rule_rows[] = {
-	[FRA_DST] = ATTRIBUTE(IP, struct rule, destination.address),
-	[FRA_SRC] = ATTRIBUTE(IP, struct rule, source.address),
-	[FRA_IIFNAME] = ATTRIBUTE(TEXT, struct rule, input),
-	[FRA_OIFNAME] = ATTRIBUTE(TEXT, struct rule, output),
-	[FRA_PRIORITY] = ATTRIBUTE(U32, struct rule, priority),
-	[FRA_FWMARK] = ATTRIBUTE(U32, struct rule, mark),
-	[FRA_FWMASK] = ATTRIBUTE(U32, struct rule, mask),
-	[FRA_TABLE] = ATTRIBUTE(U32, struct rule, table),
-	[FRA_PROTOCOL] = ATTRIBUTE(U8, struct rule, protocol),
-};
-static const struct attribute_table rule_table = ATTRIBUTE_TABLE(rule_rows);
+#include "parse.h"
 
 struct nlmsghdr *netlink_build_rule(void *buffer, bool add, const struct rule *rule)
 {
@@ -30,7 +16,7 @@ struct nlmsghdr *netlink_build_rule(void *buffer, bool add, const struct rule *r
 	header->table = rule->table > UINT8_MAX ? RT_TABLE_UNSPEC : (uint8_t)rule->table;
 	header->action = rule->action;
 	header->flags = rule->invert ? FIB_RULE_INVERT : 0;
-	attribute_put(message, &rule_table, rule);
+	attribute_put(message, &netlink_rule_attributes, rule);
 	/* None; the kernel states it of each rule. */
 	mnl_attr_put_u32(message, FRA_SUPPRESS_PREFIXLEN, UINT32_MAX);
 	return message;

@@ -110,9 +110,9 @@ static const struct attribute rule_rows[] = {
 	[FRA_TABLE] = ATTRIBUTE(U32, struct rule, table),
 	[FRA_PROTOCOL] = ATTRIBUTE(U8, struct rule, protocol),
 };
-static const struct attribute_table rule_table = {.rows = rule_rows,
-						  .count = ARRAY_SIZE(rule_rows),
-						  .unknown = digest_unknown};
+const struct attribute_table netlink_rule_attributes = {.rows = rule_rows,
+							.count = ARRAY_SIZE(rule_rows),
+							.unknown = digest_unknown};
 
 int netlink_parse_rule(struct cursor body, void *object)
 {
@@ -129,7 +129,7 @@ int netlink_parse_rule(struct cursor body, void *object)
 
 	rule->table = header.table;
 	rule->others = digest(FNV_OFFSET, &header.tos, sizeof(header.tos));
-	r = attribute_read(body, &rule_table, rule);
+	r = attribute_read(body, &netlink_rule_attributes, rule);
 	if (r < 0)
 		return r;
 	if (header.src_len > bits || header.dst_len > bits)

@@ -13,6 +13,9 @@ int netlink_parse_route(struct cursor body, void *object);
 int netlink_parse_rule(struct cursor body, void *object);
 int netlink_parse_neighbour(struct cursor body, void *object);
 
+/* What a policy rule is made of, to be read and written. */
+extern const struct attribute_table netlink_rule_attributes;
+
 /* Reads the aligned fixed header at the front of `body`. */
 static inline bool parse_header(struct cursor *body, void *header, size_t size)
 {

@@ -26,7 +26,7 @@ static const char *const states[] = {"unchanged",   "planned", "committed", "pen
 
 #define STEPS_SHOWN 200
 
-static const struct field step_members[] = {
+const struct field change_step_members[] = {
 	{"action", FIELD_TEXT, .required = true, .help = "create, update or remove"},
 	{"type", FIELD_TEXT, .required = true, .help = "Type of the resource"},
 	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource"},
@@ -47,7 +47,7 @@ const struct field change_output[] = {
 		 "unless confirmed"},
 	{"transaction", FIELD_INTEGER, .nullable = true,
 	 .help = "Number in history, for tx.confirm and tx.undo; null where nothing was changed"},
-	{"steps", FIELD_OBJECT, .list = true, .required = true, .members = step_members,
+	{"steps", FIELD_OBJECT, .list = true, .required = true, .members = change_step_members,
 	 .help = "What was or would be done, in this order"},
 	{"steps_count", FIELD_INTEGER, .required = true, .least = 0,
 	 .help = "How many steps there are; of more than 200 the first 200 are listed"},

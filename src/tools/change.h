@@ -7,6 +7,7 @@
 
 extern const struct field change_parameters[]; /* reason, goal, expires_in, ... */
 extern const struct field change_output[];
+extern const struct field change_step_members[]; /* of a step in a result */
 
 /*
  * Runs a tool's proposal as a transaction, or plans it only (`dry_run`, besides what the arguments

@@ -34,21 +34,13 @@ static const struct field left_members[] = {
 	FIELD_END,
 };
 
-static const struct field change_members[] = {
-	{"action", FIELD_TEXT, .required = true, .help = "create, update, or remove"},
-	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource"},
-	{"type", FIELD_TEXT, .required = true, .help = "Its type"},
-	{"before", FIELD_OBJECT, .nullable = true, .help = "What there is"},
-	{"after", FIELD_OBJECT, .nullable = true, .help = "What there is to be"},
-	FIELD_END,
-};
-
-static const struct field manager_members[] = {
+const struct field manager_members[] = {
 	{"name", FIELD_TEXT, .required = true, .help = "networkd, NetworkManager, dhclient, ..."},
 	{"pid", FIELD_INTEGER, .required = true, .help = "Its process"},
 	{"command", FIELD_TEXT, .required = true, .help = "What stops it"},
 	{"note", FIELD_TEXT, .help = "What to know before it is stopped"},
-	{"links", FIELD_TEXT, .list = true, .required = true, .help = "Links that it manages"},
+	{"links", FIELD_TEXT, .list = true, .required = true,
+	 .help = "Links that it manages, and that are left alone meanwhile"},
 	FIELD_END,
 };
 
@@ -57,7 +49,7 @@ static const struct field adopt_output[] = {
 	{"transaction", FIELD_INTEGER, .help = "Number, for tx.undo"},
 	{"taken", FIELD_OBJECT, .list = true, .required = true, .members = taken_members,
 	 .help = "What is in intent now, or would be"},
-	{"changes", FIELD_OBJECT, .list = true, .required = true, .members = change_members,
+	{"changes", FIELD_OBJECT, .list = true, .required = true, .members = change_step_members,
 	 .help = "What changes outside of intent: nothing, where all is so already"},
 	{"left", FIELD_OBJECT, .list = true, .required = true, .members = left_members,
 	 .help = "What is left as it is"},

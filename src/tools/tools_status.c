@@ -59,16 +59,6 @@ static const struct field trouble_members[] = {
 	FIELD_END,
 };
 
-static const struct field manager_members[] = {
-	{"name", FIELD_TEXT, .required = true, .help = "networkd, NetworkManager, dhclient, ..."},
-	{"pid", FIELD_INTEGER, .required = true, .help = "Its process"},
-	{"command", FIELD_TEXT, .required = true, .help = "What stops it"},
-	{"note", FIELD_TEXT, .help = "What to know before it is stopped"},
-	{"links", FIELD_TEXT, .list = true, .required = true,
-	 .help = "Links that it manages, and that are left alone meanwhile"},
-	FIELD_END,
-};
-
 static const struct field status_output[] = {
 	{"online", FIELD_OBJECT, .required = true, .members = online_members,
 	 .help = "Whether this host reaches the outside"},
