@@ -45,12 +45,11 @@ void listen_cancel(struct listen *listen)
 /* ARP, LLDP, IPv4 to groups, router advertisements, and IEEE 802.3 frames (BPDUs). */
 static const struct sock_filter filter[] = {
 	BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 12),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_ARP, 9, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_LLDP, 8, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_IPV6, 3, 0),
-	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_IP, 4, 0),
-	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x600, 6, 5),
-	BPF_STMT(BPF_RET | BPF_K, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_ARP, 8, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_LLDP, 7, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_IPV6, 2, 0),
+	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, ETHERTYPE_IP, 3, 0),
+	BPF_JUMP(BPF_JMP | BPF_JGE | BPF_K, 0x600, 5, 4),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 54), /* type of ICMPv6 */
 	BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 134, 2, 3),
 	BPF_STMT(BPF_LD | BPF_B | BPF_ABS, 0), /* group bit of the destination */
