@@ -1,5 +1,6 @@
 /* net.apply and net.export: a whole layout of links, routes and rules as one document. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "common.h"
@@ -450,15 +451,31 @@ static int export_resource(json_t *document, const struct resource *resource)
 	return place(document, type, json_string_value(name), spec);
 }
 
+static int compare_resources(const void *a, const void *b)
+{
+	return resource_compare(*(const struct resource *const *)a,
+				*(const struct resource *const *)b);
+}
+
+/* The same intent gives the same document, in whatever order its parts were asked for. */
 static int call_export(struct tool_call *call, json_t **ret, struct error *error)
 {
-	_cleanup_json_ json_t *document = json_pack("{s[]}", "links");
-	const struct resource *resource = NULL;
+	const struct core *core = tool_call_core(call);
+	const struct resource **resources, *resource = NULL;
+	json_t *document = json_pack("{s[]}", "links");
+	size_t count = 0;
+	int r = 0;
 
-	while (document && (resource = core_next_resource(tool_call_core(call), resource)))
-		if (export_resource(document, resource) < 0)
-			return out_of_memory(error);
-	*ret = TAKE_PTR(document);
+	resources = calloc(core_resource_count(core) + 1, sizeof(*resources));
+	while (resources && (resource = core_next_resource(core, resource)))
+		resources[count++] = resource;
+	if (resources)
+		qsort(resources, count, sizeof(*resources), compare_resources);
+	for (size_t i = 0; document && r == 0 && i < count; i++)
+		r = export_resource(document, resources[i]);
+	*ret = resources && r == 0 ? json_incref(document) : NULL;
+	json_decref(document);
+	free(resources);
 	return *ret ? 0 : out_of_memory(error);
 }
 

@@ -53,6 +53,16 @@ def test_the_export_changes_nothing(daemon):
     assert daemon.call("net.export") == document
 
 
+def test_the_export_does_not_depend_on_the_order_of_the_changes(daemon):
+    """An unplugged link's intent goes and comes back, behind what was there."""
+    daemon.call("net.apply", **site(4))
+    document = daemon.call("net.export")
+    daemon.call("net.apply", mode="replace", links=[{"name": "br2", "kind": "bridge"}])
+    daemon.call("net.apply", links=list(reversed(document["links"])), routes=document["routes"],
+                rules=document["rules"])
+    assert daemon.call("net.export") == document
+
+
 def test_merge_and_replace_take_away_what_is_not_named(daemon):
     daemon.call("net.apply", **site(4))
     daemon.call("net.apply", links=[{"name": "br1", "kind": "bridge"}])
