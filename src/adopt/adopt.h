@@ -9,6 +9,7 @@
  *
  *     found_lease.h   a lease of another client, and the parsers of their files
  *     managers.h      which other managers run here, and what they manage
+ *     running.h       those that run now: found, told of, watched for their end
  *     evidence.h      who configured a link, by what they left in the file system
  *     survey.h        from what is there to a proposal
  *     service.c       when it is done, and for whom
@@ -43,6 +44,10 @@ void adopt_service_start(struct adopt_service *service);
 /* Is the link to be left alone, since another manager that runs has it, or since its adoption was
  * undone? `userdata` is the service. */
 bool adopt_leaves_alone(const struct link *link, void *userdata);
+
+/* Why the link is left as it is: a constant text, or NULL when it is not, or when intent names it.
+ */
+const char *adopt_left_because(const struct adopt_service *service, const struct link *link);
 
 struct adopt_request {
 	const char *const *links; /* NULL: all that are ours to configure */

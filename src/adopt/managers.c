@@ -104,6 +104,12 @@ const char *manager_note(const struct manager *manager)
 	return manager->kind->note;
 }
 
+bool manager_may_manage(const struct link *link)
+{
+	return !link->master &&
+	       (link->kind == LINK_ETHERNET || link->kind == LINK_VETH || link->kind == LINK_WIFI);
+}
+
 bool manager_manages(const struct manager *manager, const struct link *link)
 {
 	return link->kind != LINK_LOOPBACK && manager->kind->manages(manager, link);
@@ -198,9 +204,30 @@ static bool process_read(pid_t pid, const struct stat *ours, struct manager *ret
 		return false;
 	ret->pid = pid;
 	arguments_read(pid, ret->arguments, sizeof(ret->arguments));
-	/* dhcpcd's helpers name themselves so; they end with it. */
-	return !strstr(ret->arguments, " proxy]") &&
-	       (!ret->kind->program || program_is(ret->arguments, ret->kind->program));
+	return !ret->kind->program || program_is(ret->arguments, ret->kind->program);
+}
+
+static pid_t parent_of(pid_t pid)
+{
+	char path[64], stat[256];
+	const char *name_end;
+	ssize_t length;
+	int parent = 0;
+
+	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
+	length = evidence_read(path, stat, sizeof(stat) - 1);
+	stat[length > 0 ? length : 0] = '\0';
+	name_end = strrchr(stat, ')');
+	return name_end && sscanf(name_end, ") %*c %d", &parent) == 1 ? parent : 0;
+}
+
+/* A process that a manager has started, for a script or as its helper, is none: it ends with it. */
+static bool is_helper(const struct manager *manager, const struct stat *ours)
+{
+	pid_t parent = parent_of(manager->pid);
+	struct manager found;
+
+	return parent && process_read(parent, ours, &found) && found.kind == manager->kind;
 }
 
 size_t managers_scan(struct manager ret[MANAGERS_MAX])
@@ -216,7 +243,8 @@ size_t managers_scan(struct manager ret[MANAGERS_MAX])
 		while (count < MANAGERS_MAX && (entry = readdir(directory)))
 			if (isdigit((unsigned char)entry->d_name[0]) &&
 			    process_read((pid_t)strtol(entry->d_name, NULL, 10), &ours,
-					 &ret[count]))
+					 &ret[count]) &&
+			    !is_helper(&ret[count], &ours))
 				count++;
 	closedir(directory);
 	return count;

@@ -26,5 +26,9 @@ const char *manager_note(const struct manager *manager); /* before it is stopped
 /* The command that stops it, and keeps it from coming back; addresses stay where it can be told so.
  * `buffer` is returned. */
 const char *manager_stop_command(const struct manager *manager, char *buffer, size_t size);
+/* A link as managers take one by themselves: not made by somebody, nor a part of what somebody
+ * made.
+ */
+bool manager_may_manage(const struct link *link);
 /* Does it manage the link, or will it soon? In doubt yes. */
 bool manager_manages(const struct manager *manager, const struct link *link);

@@ -155,17 +155,28 @@ static int put_mac(json_t *json, const char *key, const struct hardware_address 
 	return mac->length ? json_put(json, key, json_mac(mac)) : 0;
 }
 
+/* Whose it is, and why. */
+static int put_ownership(json_t *json, struct core *core, const struct tool_services *services,
+			 const struct link *link)
+{
+	const char *why, *left = NULL;
+	int ownership = link_ownership(core, link, &why);
+
+	if (ownership == LINK_OURS && services->adopt)
+		left = adopt_left_because(services->adopt, link);
+	return json_put(json, "ownership",
+			json_string(ownership_values[left ? LINK_FOREIGN : ownership])) |
+	       json_put(json, "ownership_reason", json_string(left ?: why));
+}
+
 static int put_configuration(json_t *json, struct core *core, const struct tool_services *services,
 			     const struct link *link)
 {
 	const struct route *uplink = uplink_route(core, AF_INET) ?: uplink_route(core, AF_INET6);
 	json_t *dhcp = services->dhcp ? dhcp_service_status(services->dhcp, link->name) : NULL;
-	const char *why;
-	int ownership = link_ownership(core, link, &why);
 	int r = json_put(json, "method", json_string(link_method(core, link))) |
 		json_put(json, "uplink", json_boolean(uplink && uplink->link == link->index)) |
-		json_put(json, "ownership", json_string(ownership_values[ownership])) |
-		json_put(json, "ownership_reason", json_string(why)) |
+		put_ownership(json, core, services, link) |
 		put_text_member(json, "trouble", link_trouble(core, link));
 
 	return dhcp ? r | json_put(json, "dhcp", dhcp) : r;

@@ -77,6 +77,8 @@ def test_lease_is_taken_over(raise_lab: RaiseLab, start_daemon: Any, manager: Ma
         assert [one["name"] for one in found] == [manager.name]
         assert found[0]["command"].startswith(manager.command) and "eth0" in found[0]["links"]
         assert daemon.wait_for_event("manager.running")
+        link = daemon.interface("eth0")
+        assert link["ownership"] == "foreign" and "manager" in link["ownership_reason"]
         assert " ".join(daemon.run_client("status").stdout.split()).count("stop it with") == 1
         refusal = daemon.refusal("net.adopt")
         assert refusal["code"] == "manager.running" and manager.command in refusal["hint"]
@@ -170,7 +172,8 @@ def test_static_configuration_is_taken_over(
         daemon.restart()
         running.settle()
         assert kernel(host) == before
-    assert daemon.interface("eth0")["method"] == "static"
+    link = daemon.interface("eth0")
+    assert link["method"] == "static" and link["ownership"] == "ours"
     adoption = adoption_of(daemon)
     owners = {change["after"]["owner"] for change in adoption["changes"]}
     assert manager.command in owners, owners
@@ -216,3 +219,21 @@ def test_connman(raise_lab: RaiseLab, start_daemon: Any) -> None:
         wait_for(lambda: daemon.lease()["state"] == "bound", what="the lease")
         running.settle()
     assert host.addresses("eth0") == [address]
+
+
+@pytest.mark.parametrize("name", ["networkd", "dhcpcd"])
+def test_manager_started_later_is_told_of_when_it_touches_a_link(
+    raise_lab: RaiseLab, start_daemon: Any, name: str
+) -> None:
+    """Not at the next look at the processes, which is a minute away."""
+    lab = raise_lab(topologies.home, lease_time=120)
+    host = lab["host"]
+    manager = next(one for one in DHCP_MANAGERS if one.name == name)
+    daemon = start_daemon(host)
+    daemon.wait_until_online()
+    assert not daemon.events("manager.running")
+    manager.prepare(host)
+    manager.start(host)
+    event = daemon.wait_for_event("manager.running", timeout=30)
+    assert event["data"]["name"] == name
+    assert [one["name"] for one in daemon.status()["managers"]] == [name]
