@@ -1,14 +1,7 @@
 /*
- * What the kernel leaves out, we add. When a link goes down or away, or loses its last IPv4
- * address, the kernel flushes its IPv4 routes without a word (fib_frontend.c, fib_disable_ip()),
- * and before Linux 6.6 also those whose preferred source was removed; the end of a veth pair that
- * stays does not tell where the other end went. Where the effect of an event cannot be known from
- * it, the kind is dumped again:
- *
- *  - a route replaces one of several that hold the place;
- *  - an IPv6 route becomes one nexthop of a multipath route, or ceases to be one: of a multipath
- * route we keep the first nexthop and the number of them;
- *  - a link loses its routes while there are multipath routes, any of which may use it.
+ * The mirror follows the kernel. What the kernel does not announce, we add: of routes that is much
+ * (observed_routes.c); and the end of a veth pair that stays does not tell where the other end
+ * went.
  */
 #include "observed-internal.h"
 
@@ -45,9 +38,7 @@ static void out_of_memory(struct observed *observed, enum object_kind kind)
 	netlink_monitor_doubt(observed->monitor, kind, "out of memory");
 }
 
-static void link_lost_routes(struct observed *observed, int link, int family);
-
-static void object_remove(struct observed *observed, enum object_kind kind, void *object)
+void observed_object_remove(struct observed *observed, enum object_kind kind, void *object)
 {
 	union object before;
 
@@ -57,10 +48,10 @@ static void object_remove(struct observed *observed, enum object_kind kind, void
 	table_remove(&observed->tables[kind], object);
 	tell(observed, kind, OBSERVED_REMOVED, &before, NULL);
 	if (kind == OBJECT_LINK)
-		link_lost_routes(observed, before.link.index, AF_UNSPEC);
+		observed_link_lost_routes(observed, before.link.index, AF_UNSPEC);
 }
 
-static void object_add(struct observed *observed, enum object_kind kind, const void *object)
+void observed_object_add(struct observed *observed, enum object_kind kind, const void *object)
 {
 	struct table *table = &observed->tables[kind];
 	const void *added = table_add(table, object);
@@ -78,9 +69,8 @@ static void object_add(struct observed *observed, enum object_kind kind, const v
 	tell_added(observed, kind, added);
 }
 
-/* Both have the same hash: a new state of the same object, or a route in another's place. */
-static void object_change(struct observed *observed, enum object_kind kind, void *object,
-			  const void *state)
+void observed_object_change(struct observed *observed, enum object_kind kind, void *object,
+			    const void *state)
 {
 	union object before, after;
 
@@ -94,7 +84,7 @@ static void object_change(struct observed *observed, enum object_kind kind, void
 	copy_out(kind, &after, object);
 	tell(observed, kind, OBSERVED_CHANGED, &before, &after);
 	if (kind == OBJECT_LINK && before.link.flags & IFF_UP && !(after.link.flags & IFF_UP))
-		link_lost_routes(observed, after.link.index, AF_UNSPEC);
+		observed_link_lost_routes(observed, after.link.index, AF_UNSPEC);
 }
 
 /* ---- peers that move without a word ---- */
@@ -112,168 +102,23 @@ static void peer_moved(struct observed *observed, const struct link *end, int lo
 	memcpy(&state, peer, sizeof(state));
 	state.lower = lower;
 	state.lower_namespace = lower_namespace;
-	object_change(observed, OBJECT_LINK, peer, &state);
+	observed_object_change(observed, OBJECT_LINK, peer, &state);
 }
 
-/* ---- routes that go without a word ---- */
-
-/* Of one family, or of all (AF_UNSPEC). */
-static void link_lost_routes(struct observed *observed, int link, int family)
-{
-	struct table *routes = &observed->tables[OBJECT_ROUTE];
-	struct route *route = table_next(routes, NULL), *next;
-	bool multipath = false;
-
-	for (; route; route = next) {
-		next = table_next(routes, route);
-		if (family != AF_UNSPEC && route->destination.address.family != family)
-			continue;
-		if (route->nexthops > 1)
-			multipath = true;
-		else if (route->link == link)
-			object_remove(observed, OBJECT_ROUTE, route);
-	}
-	if (multipath)
-		netlink_monitor_doubt(observed->monitor, OBJECT_ROUTE,
-				      "a link lost its routes, and multipath routes may use it");
-}
-
-static bool address_is_held(const struct observed *observed, const struct ip_address *local)
-{
-	const struct address *address = NULL;
-
-	while ((address = observed_next_address(observed, address)))
-		if (ip_address_equal(&address->prefix.address, local))
-			return true;
-	return false;
-}
-
-static bool link_is_in_vrf(const struct observed *observed, int index)
-{
-	const struct link *link = observed_link(observed, index);
-	const struct link *master = link ? observed_link(observed, link->master) : NULL;
-
-	return master && !strcmp(master->info_kind, "vrf");
-}
-
-static bool link_has_ipv4(const struct observed *observed, int link)
-{
-	const struct address *address = NULL;
-
-	while ((address = observed_next_address(observed, address)))
-		if (address->link == link && address->prefix.address.family == AF_INET)
-			return true;
-	return false;
-}
-
-/* The main table's routes that prefer a source which no link holds any more (fib_semantics.c,
- * fib_sync_down_addr()). */
-static void source_lost_routes(struct observed *observed, const struct address *address)
-{
-	struct table *routes = &observed->tables[OBJECT_ROUTE];
-	const struct ip_address *local = &address->prefix.address;
-	struct route *route, *next;
-
-	if (local->family != AF_INET || address_is_held(observed, local) ||
-	    link_is_in_vrf(observed, address->link))
-		return;
-	for (route = table_next(routes, NULL); route; route = next) {
-		next = table_next(routes, route);
-		if (route->table == RT_TABLE_MAIN && ip_address_equal(&route->source, local))
-			object_remove(observed, OBJECT_ROUTE, route);
-	}
-}
-
-/* ---- routes that share a place ---- */
-
-/* The first route other than `route` in its place, or that after `cursor`. */
-static struct route *route_beside(const struct observed *observed, const struct route *route,
-				  const struct route *cursor)
-{
-	const struct table *routes = &observed->tables[OBJECT_ROUTE];
-	uint32_t hash = object_hash(OBJECT_ROUTE, route);
-	struct route *candidate = table_candidate(routes, hash, cursor);
-
-	while (candidate &&
-	       (!route_same_place(candidate, route) || object_same(OBJECT_ROUTE, candidate, route)))
-		candidate = table_candidate(routes, hash, candidate);
-	return candidate;
-}
-
-static void route_doubt(struct observed *observed)
-{
-	netlink_monitor_doubt(observed->monitor, OBJECT_ROUTE, "routes share a place");
-}
-
-static bool route_is_ipv6_multipath(const struct route *route)
-{
-	return route->destination.address.family == AF_INET6 && route->nexthops > 1;
-}
-
-static void route_announced(struct observed *observed, const struct route *route,
-			    enum netlink_announcement announcement)
-{
-	struct route *found = table_find(&observed->tables[OBJECT_ROUTE], route);
-	struct route *beside = route_beside(observed, route, NULL);
-
-	if (announcement == NETLINK_REPLACES && beside && !found &&
-	    !route_beside(observed, route, beside)) {
-		object_change(observed, OBJECT_ROUTE, beside, route);
-		return;
-	}
-	if (found)
-		object_change(observed, OBJECT_ROUTE, found, route);
-	else
-		object_add(observed, OBJECT_ROUTE, route);
-	if (beside && (announcement == NETLINK_REPLACES || route_is_ipv6_multipath(route)))
-		route_doubt(observed);
-}
-
-/* Routes that we removed ourselves are announced, too; those beside them are in no doubt. */
-static void route_gone(struct observed *observed, const struct route *route)
-{
-	struct route *found = table_find(&observed->tables[OBJECT_ROUTE], route);
-	struct route *beside = NULL;
-
-	if (found) {
-		object_remove(observed, OBJECT_ROUTE, found);
-		return;
-	}
-	while ((beside = route_beside(observed, route, beside)))
-		if (beside->link == route->link || beside->nexthops > 1) {
-			route_doubt(observed);
-			return;
-		}
-}
-
-static void object_there(struct observed *observed, enum object_kind kind, const void *object)
+void observed_object_there(struct observed *observed, enum object_kind kind, const void *object)
 {
 	void *found = table_find(&observed->tables[kind], object);
 
 	if (found)
-		object_change(observed, kind, found, object);
+		observed_object_change(observed, kind, found, object);
 	else
-		object_add(observed, kind, object);
-}
-
-/* A route that the kernel is about to flush, since it says of its link that it is down already. */
-static bool route_is_doomed(const struct observed *observed, const struct route *route)
-{
-	const struct link *link = route->link ? observed_link(observed, route->link) : NULL;
-
-	return link && !(link->flags & IFF_UP) && route->nexthops <= 1;
-}
-
-static void route_dumped(struct observed *observed, const struct route *route)
-{
-	if (!route_is_doomed(observed, route))
-		object_there(observed, OBJECT_ROUTE, route);
+		observed_object_add(observed, kind, object);
 }
 
 /* ---- the monitor's words ---- */
 
 /* rtnetlink does not know a wireless link; asked once, when the link is new. */
-static void link_there(struct observed *observed, const struct link *announced)
+void observed_link_there(struct observed *observed, const struct link *announced)
 {
 	const struct link *known = observed_link(observed, announced->index);
 	struct link link;
@@ -282,7 +127,7 @@ static void link_there(struct observed *observed, const struct link *announced)
 	if (link.kind == LINK_ETHERNET && !link.info_kind[0] &&
 	    (known ? known->kind == LINK_WIFI : netlink_link_is_wireless(link.index)))
 		link.kind = LINK_WIFI;
-	object_there(observed, OBJECT_LINK, &link);
+	observed_object_there(observed, OBJECT_LINK, &link);
 	if (!known)
 		peer_moved(observed, &link, link.index, -1);
 }
@@ -295,11 +140,21 @@ static void link_gone(struct observed *observed, const struct link *announced)
 	if (!known)
 		return;
 	memcpy(&link, known, sizeof(link));
-	object_remove(observed, OBJECT_LINK, known);
+	observed_object_remove(observed, OBJECT_LINK, known);
 	if (announced->moved_namespace >= 0)
 		peer_moved(observed, &link,
 			   announced->moved_index ? announced->moved_index : link.index,
 			   announced->moved_namespace);
+}
+
+static bool link_has_ipv4(const struct observed *observed, int link)
+{
+	const struct address *address = NULL;
+
+	while ((address = observed_next_address(observed, address)))
+		if (address->link == link && address->prefix.address.family == AF_INET)
+			return true;
+	return false;
 }
 
 static void address_gone(struct observed *observed, const struct address *announced)
@@ -307,11 +162,11 @@ static void address_gone(struct observed *observed, const struct address *announ
 	struct address *known = table_find(&observed->tables[OBJECT_ADDRESS], announced);
 
 	if (known)
-		object_remove(observed, OBJECT_ADDRESS, known);
-	source_lost_routes(observed, announced);
+		observed_object_remove(observed, OBJECT_ADDRESS, known);
+	observed_source_lost_routes(observed, announced);
 	if (announced->prefix.address.family == AF_INET &&
 	    !link_has_ipv4(observed, announced->link))
-		link_lost_routes(observed, announced->link, AF_INET);
+		observed_link_lost_routes(observed, announced->link, AF_INET);
 }
 
 static void object_gone(struct observed *observed, enum object_kind kind,
@@ -327,12 +182,12 @@ static void object_gone(struct observed *observed, enum object_kind kind,
 		address_gone(observed, &announced->address);
 		break;
 	case OBJECT_ROUTE:
-		route_gone(observed, &announced->route);
+		observed_route_gone(observed, &announced->route);
 		break;
 	default:
 		known = table_find(&observed->tables[kind], announced);
 		if (known)
-			object_remove(observed, kind, known);
+			observed_object_remove(observed, kind, known);
 	}
 }
 
@@ -348,23 +203,34 @@ static void object_outdated(struct observed *observed, enum object_kind kind, co
 		netlink_monitor_doubt(observed->monitor, kind, "it changed while it was dumped");
 }
 
+/* The monitor's filter lets a few neighbours through. */
+static bool is_kept(const struct observed *observed, enum object_kind kind,
+		    const union object *object)
+{
+	return kind != OBJECT_NEIGHBOUR || observed_follows(observed, &object->neighbour.address);
+}
+
 static void on_object(enum object_kind kind, const union object *object,
 		      enum netlink_announcement announcement, void *userdata)
 {
 	struct observed *observed = userdata;
 
+	if (!is_kept(observed, kind, object))
+		return;
 	if (announcement == NETLINK_OUTDATED)
 		object_outdated(observed, kind, object);
 	else if (announcement == NETLINK_GONE)
 		object_gone(observed, kind, object);
 	else if (kind == OBJECT_LINK)
-		link_there(observed, &object->link);
+		observed_link_there(observed, &object->link);
 	else if (kind == OBJECT_ROUTE && announcement == NETLINK_DUMPED)
-		route_dumped(observed, &object->route);
+		observed_route_dumped(observed, &object->route);
+	else if (kind == OBJECT_ROUTE && !netlink_route_is_kept(&object->route))
+		observed_route_left_out(observed, &object->route, announcement);
 	else if (kind == OBJECT_ROUTE)
-		route_announced(observed, &object->route, announcement);
+		observed_route_announced(observed, &object->route, announcement);
 	else
-		object_there(observed, kind, object);
+		observed_object_there(observed, kind, object);
 }
 
 static void on_dump_begins(enum object_kind kind, void *userdata)
@@ -382,7 +248,7 @@ static void on_dump_ends(enum object_kind kind, void *userdata)
 
 	for (; object; object = next) {
 		next = table_next_unmarked(table, object);
-		object_remove(observed, kind, object);
+		observed_object_remove(observed, kind, object);
 	}
 }
 
@@ -418,6 +284,7 @@ static void on_lost(const char *reason, void *userdata)
 
 static const struct netlink_monitor_handlers monitor_handlers = {
 	.object = on_object,
+	.nexthop_gone = observed_nexthop_gone,
 	.dump_begins = on_dump_begins,
 	.dump_ends = on_dump_ends,
 	.synchronised = on_synchronised,
@@ -451,6 +318,7 @@ void observed_free(struct observed *observed)
 	link_index_clear(&observed->links);
 	cleanup_close(&observed->ethtool_fd);
 	free(observed->handlers);
+	free(observed->followed);
 	free(observed);
 }
 
@@ -485,29 +353,4 @@ bool observed_is_synchronised(const struct observed *observed)
 const struct netlink_monitor_statistics *observed_statistics(const struct observed *observed)
 {
 	return netlink_monitor_statistics(observed->monitor);
-}
-
-/* ---- asked for, not announced ---- */
-
-static int take_link(const struct nlmsghdr *message, void *userdata)
-{
-	union object object;
-	enum object_kind kind;
-	int r = netlink_parse(message, &kind, &object);
-
-	if (r == 0 && kind == OBJECT_LINK)
-		link_there(userdata, &object.link);
-	return MIN(r, 0);
-}
-
-int observed_refresh_link(struct observed *observed, struct netlink_socket *socket, int index)
-{
-	uint8_t buffer[NETLINK_MESSAGE_MAX];
-
-	/* What was announced before is older than the answer, and must not come after it. */
-	int r = observed_drain(observed);
-
-	if (r < 0)
-		return r;
-	return netlink_query(socket, netlink_build_link_get(buffer, index), take_link, observed);
 }

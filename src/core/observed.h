@@ -3,6 +3,11 @@
  *
  * Filled by the netlink monitor; look-ups are by hash and never ask the kernel. Pointers returned
  * here are borrowed and hold until the event loop runs again.
+ *
+ * Left out is what there may be very much of: neighbours but those that somebody follows, and the
+ * routes of routing daemons but for default routes (netlink_route_is_kept()). Who decides by routes
+ * asks for those with observed_ask_route() or observed_each_left_out(), which cost nothing where
+ * there are none.
  */
 #pragma once
 
@@ -45,8 +50,8 @@ const struct address *observed_address(const struct observed *observed, int link
  * `route->link` is 0 any link does. */
 const struct route *observed_route(const struct observed *observed, const struct route *route);
 
-/* Iteration over all objects of a kind: start with cursor NULL; returns NULL at the end. Links come
- * in the order of their index, other kinds in no stated order. */
+/* Iteration over all mirrored objects of a kind: start with cursor NULL; returns NULL at the end.
+ * Links come in the order of their index, other kinds in no stated order. */
 const struct link *observed_next_link(const struct observed *observed, const struct link *cursor);
 const struct address *observed_next_address(const struct observed *observed,
 					    const struct address *cursor);
@@ -66,6 +71,30 @@ uint32_t observed_free_metric(const struct observed *observed, const struct link
 /* Reads one link anew, on `socket`: after a change that the kernel does not announce. Returns 0,
  * -EBUSY from inside a handler, or the kernel's negative errno. */
 int observed_refresh_link(struct observed *observed, struct netlink_socket *socket, int index);
+
+/* Are there routes that the mirror leaves out, or were there at some time? */
+bool observed_leaves_out_routes(const struct observed *observed);
+
+/* The route, mirrored or not, by which the kernel sends to `address` now. Returns 1, or 0 where
+ * there is none, the kernel does not say, or the mirror leaves out nothing. */
+int observed_ask_route(const struct observed *observed, struct netlink_socket *socket,
+		       const struct ip_address *address, struct route *ret);
+
+/* Passes to `each` every route of the family and table (AF_UNSPEC, 0: of all) that the mirror
+ * leaves out, read from the kernel now: of a million that takes most of a second. Returns 0 or a
+ * negative errno. */
+int observed_each_left_out(const struct observed *observed, struct netlink_socket *socket,
+			   int family, uint32_t table,
+			   void (*each)(const struct route *route, void *userdata), void *userdata);
+
+/*
+ * Has the neighbour `address`, on any link, in the mirror from here on, until it is unfollowed as
+ * often as it was followed. What the kernel has of it on `link` is in the mirror on return, and
+ * handlers were told. Returns 0 or a negative errno, and is then followed all the same.
+ */
+int observed_follow_neighbour(struct observed *observed, struct netlink_socket *socket, int link,
+			      const struct ip_address *address);
+void observed_unfollow_neighbour(struct observed *observed, const struct ip_address *address);
 
 /* Reads the statistics of all links anew, in one dump on `socket`; no handler is called. */
 int observed_refresh_statistics(struct observed *observed, struct netlink_socket *socket);

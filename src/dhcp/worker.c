@@ -12,6 +12,65 @@
 
 static int on_timer(sd_event_source *source, uint64_t usec, void *userdata);
 
+/* ---- the gateway ---- */
+
+static struct in_addr gateway_of(const struct dhcp_lease *lease)
+{
+	struct in_addr gateway = {0};
+
+	for (unsigned i = 0; i < lease->routes_count; i++)
+		if (lease->routes[i].destination.length == 0)
+			gateway = lease->routes[i].gateway;
+	if (!lease->routes_count && lease->gateways_count)
+		gateway = lease->gateways[0];
+	return gateway;
+}
+
+void worker_neighbour_seen(struct worker *worker, const struct neighbour *neighbour)
+{
+	const struct ip_address gateway = ip_address_v4(worker->gateway.s_addr);
+
+	if (neighbour->link == worker->index && neighbour->mac.length == 6 &&
+	    ip_address_equal(&neighbour->address, &gateway))
+		worker->gateway_mac = neighbour->mac;
+}
+
+/* The mirror keeps no neighbours but those that are asked for. */
+static void follow_gateway(struct worker *worker, struct in_addr gateway)
+{
+	struct core *core = worker->service->core;
+	const struct in_addr former = worker->gateway;
+	const struct ip_address before = ip_address_v4(former.s_addr);
+	const struct ip_address after = ip_address_v4(gateway.s_addr);
+	int r = 0;
+
+	worker->gateway_mac.length = 0;
+	worker->gateway = gateway;
+	if (gateway.s_addr)
+		r = observed_follow_neighbour(core_observed(core), core_netlink(core),
+					      worker->index, &after);
+	if (r < 0)
+		log_info("%s: the gateway's hardware address is not known: %s", worker->spec.link,
+			 strerror(-r));
+	if (former.s_addr)
+		observed_unfollow_neighbour(core_observed(core), &before);
+}
+
+/* The gateway, and its MAC as the kernel knows it: what the answer is compared with when the cable
+ * is back. The kernel forgets it before it says that the cable is out. */
+static void remember_gateway(struct worker *worker)
+{
+	const struct observed *observed = core_observed(worker->service->core);
+	struct in_addr gateway = gateway_of(dhcp_client_lease(worker->client));
+	const struct neighbour *neighbour = NULL;
+
+	if (worker->gateway.s_addr == gateway.s_addr)
+		return;
+	follow_gateway(worker, gateway);
+	while ((neighbour = observed_next_neighbour(observed, neighbour)))
+		worker_neighbour_seen(worker, neighbour);
+}
+
 /* ---- birth and death ---- */
 
 int worker_new(struct worker **ret, struct dhcp_service *service, const struct dhcp_spec *spec,
@@ -57,49 +116,12 @@ int worker_new(struct worker **ret, struct dhcp_service *service, const struct d
 
 void worker_free(struct worker *worker)
 {
+	follow_gateway(worker, (struct in_addr){0});
 	sd_event_source_disable_unref(worker->timer);
 	sd_event_source_disable_unref(worker->derivation);
 	if (worker->client)
 		dhcp_client_free(worker->client);
 	free(worker);
-}
-
-/* ---- the gateway ---- */
-
-static struct in_addr gateway_of(const struct dhcp_lease *lease)
-{
-	struct in_addr gateway = {0};
-
-	for (unsigned i = 0; i < lease->routes_count; i++)
-		if (lease->routes[i].destination.length == 0)
-			gateway = lease->routes[i].gateway;
-	if (!lease->routes_count && lease->gateways_count)
-		gateway = lease->gateways[0];
-	return gateway;
-}
-
-void worker_neighbour_seen(struct worker *worker, const struct neighbour *neighbour)
-{
-	const struct ip_address gateway = ip_address_v4(worker->gateway.s_addr);
-
-	if (neighbour->link == worker->index && neighbour->mac.length == 6 &&
-	    ip_address_equal(&neighbour->address, &gateway))
-		worker->gateway_mac = neighbour->mac;
-}
-
-/* The gateway, and its MAC as the kernel knows it: what the answer is compared with when the cable
- * is back. The kernel forgets it before it says that the cable is out. */
-static void remember_gateway(struct worker *worker)
-{
-	const struct observed *observed = core_observed(worker->service->core);
-	struct in_addr gateway = gateway_of(dhcp_client_lease(worker->client));
-	const struct neighbour *neighbour = NULL;
-
-	if (worker->gateway.s_addr != gateway.s_addr)
-		worker->gateway_mac.length = 0;
-	worker->gateway = gateway;
-	while ((neighbour = observed_next_neighbour(observed, neighbour)))
-		worker_neighbour_seen(worker, neighbour);
 }
 
 /* ---- events of the client ---- */

@@ -167,11 +167,20 @@ static int nexthops_validate(const struct route_spec *spec, struct error *error)
 	return 0;
 }
 
+static int route_exists(const struct route_spec *spec, const char *whose, struct error *error)
+{
+	int r = error_set(error, ERROR_ROUTE_EXISTS, "destination",
+			  "%s has this destination and metric", whose);
+
+	error_hint(error, "choose another metric than %u, or remove the other route", spec->metric);
+	return r;
+}
+
 static int route_validate(struct core *core, const void *data, struct error *error)
 {
 	const struct route_spec *spec = data;
 	const struct route *present;
-	char id[RESOURCE_KEY_MAX + 16], text[IP_ADDRESS_TEXT_MAX];
+	char id[RESOURCE_KEY_MAX + 16], text[IP_ADDRESS_TEXT_MAX], whose[96];
 	int r = family_agrees(spec, &spec->gateway, "gateway", error);
 
 	if (r >= 0)
@@ -189,11 +198,9 @@ static int route_validate(struct core *core, const void *data, struct error *err
 	    core_resource(core, resource_id(&route_type, spec, id)) ||
 	    (ip_address_equal(&present->gateway, &spec->gateway) && !spec->nexthops_count))
 		return 0;
-	r = error_set(error, ERROR_ROUTE_EXISTS, "destination",
-		      "somebody else's route by %s has this destination and metric",
-		      ip_address_print(&present->gateway, text));
-	error_hint(error, "choose another metric than %u, or remove the other route", spec->metric);
-	return r;
+	snprintf(whose, sizeof(whose), "somebody else's route by %s",
+		 ip_address_print(&present->gateway, text));
+	return route_exists(spec, whose, error);
 }
 
 static unsigned route_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX])
@@ -260,6 +267,13 @@ static bool route_satisfied(const void *wanted, const void *observed)
 	       (!ip_address_is_set(&w->source) || ip_address_equal(&w->source, &o->source));
 }
 
+/* Where the mirror leaves routes out, nothing that it does not have is replaced: it would be of a
+ * routing daemon. */
+static bool may_replace(struct core *core, const struct route_spec *spec)
+{
+	return !observed_leaves_out_routes(core_observed(core)) || route_in_place(core, spec);
+}
+
 static int route_request(struct core *core, bool add, const struct route_spec *spec,
 			 struct error *error)
 {
@@ -296,9 +310,13 @@ static int route_request(struct core *core, bool add, const struct route_spec *s
 	} else {
 		message = netlink_build_route(buffer, add, &route);
 	}
+	if (add && !may_replace(core, spec))
+		message->nlmsg_flags ^= NLM_F_REPLACE | NLM_F_EXCL;
 	r = netlink_request(core_netlink(core), message);
 	if (r >= 0 || (!add && (r == -ESRCH || r == -ENODEV)))
 		return 0;
+	if (r == -EEXIST)
+		return route_exists(spec, "a routing daemon's route", error);
 	snprintf(what, sizeof(what), "%s the route to %s", add ? "adding" : "removing",
 		 ip_prefix_print(&spec->destination, text));
 	r = kernel_error(core, r, what, error);

@@ -215,7 +215,34 @@ struct nlmsghdr *netlink_build_table_dump(void *buffer, int family, uint32_t tab
 	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
 
 	header->rtm_family = (uint8_t)family;
-	mnl_attr_put_u32(message, RTA_TABLE, table);
+	if (table)
+		mnl_attr_put_u32(message, RTA_TABLE, table);
+	return message;
+}
+
+struct nlmsghdr *netlink_build_route_get(void *buffer, const struct ip_address *address)
+{
+	struct nlmsghdr *message = begin(buffer, RTM_GETROUTE, 0);
+	struct rtmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->rtm_family = address->family;
+	header->rtm_dst_len = (uint8_t)ip_family_bits(address->family);
+	header->rtm_flags = RTM_F_FIB_MATCH;
+	mnl_attr_put(message, RTA_DST, ip_family_bytes(address->family), address->bytes);
+	return message;
+}
+
+/* ---- neighbours ---- */
+
+struct nlmsghdr *netlink_build_neighbour_get(void *buffer, int link,
+					     const struct ip_address *address)
+{
+	struct nlmsghdr *message = begin(buffer, RTM_GETNEIGH, 0);
+	struct ndmsg *header = mnl_nlmsg_put_extra_header(message, sizeof(*header));
+
+	header->ndm_family = address->family;
+	header->ndm_ifindex = link;
+	mnl_attr_put(message, NDA_DST, ip_family_bytes(address->family), address->bytes);
 	return message;
 }
 

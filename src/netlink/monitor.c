@@ -9,6 +9,7 @@
 
 #include "announced.h"
 #include "attribute.h"
+#include "filter.h"
 #include "netlink.h"
 #include "resync.h"
 
@@ -30,6 +31,7 @@ struct netlink_monitor {
 	sd_event_source *timer;
 	usec_t armed; /* when the timer fires, USEC_INFINITY while it is off */
 
+	struct filter filter;
 	struct resync resync;
 	bool busy; /* in a handler */
 	uint32_t sequence;
@@ -45,10 +47,43 @@ static usec_t now_usec(void)
 	return clock_boottime_usec();
 }
 
+/* ---- what is left out ---- */
+
+/* Without a filter the mirror is right, only not as cheap. */
+static void monitor_leave_out(struct netlink_monitor *monitor)
+{
+	int r;
+
+	monitor->filter.leaves_out = true;
+	r = filter_attach(&monitor->filter, mnl_socket_get_fd(monitor->mnl));
+	if (r < 0)
+		log_notice("netlink: routes are not filtered: %s", strerror(-r));
+}
+
+bool netlink_monitor_leaves_out_routes(const struct netlink_monitor *monitor)
+{
+	return monitor->filter.leaves_out;
+}
+
+int netlink_monitor_follow_neighbours(struct netlink_monitor *monitor,
+				      const struct ip_address *addresses, size_t count)
+{
+	int r = filter_follow(&monitor->filter, addresses, count);
+
+	return r < 0 ? r : filter_attach(&monitor->filter, mnl_socket_get_fd(monitor->mnl));
+}
+
 /* ---- losses ---- */
+
+/* The kinds that the mirror keeps any of. */
+static unsigned monitor_kinds(const struct netlink_monitor *monitor)
+{
+	return monitor->filter.followed_count ? RESYNC_ALL : RESYNC_ALL & ~(1u << OBJECT_NEIGHBOUR);
+}
 
 static void monitor_lost(struct netlink_monitor *monitor, unsigned kinds, const char *reason)
 {
+	kinds &= monitor_kinds(monitor);
 	if (resync_lost(&monitor->resync, kinds, now_usec()) && monitor->handlers.lost)
 		monitor->handlers.lost(reason, monitor->userdata);
 }
@@ -144,8 +179,13 @@ static void monitor_object(struct netlink_monitor *monitor, const struct nlmsghd
 {
 	union object object;
 	enum object_kind kind;
-	int r = netlink_parse(message, &kind, &object);
+	int r;
 
+	if (!monitor->filter.leaves_out && netlink_is_left_out(message))
+		monitor_leave_out(monitor);
+	if (!filter_passes(&monitor->filter, message))
+		return;
+	r = netlink_parse(message, &kind, &object);
 	if (r < 0)
 		monitor->statistics.malformed++;
 	if (r != 0)
@@ -199,8 +239,7 @@ static bool monitor_message(struct netlink_monitor *monitor, const struct nlmsgh
 		return true;
 	}
 	if (message->nlmsg_type == RTM_DELNEXTHOP)
-		/* It takes its routes along, of which IPv4 says nothing. */
-		netlink_monitor_doubt(monitor, OBJECT_ROUTE, "a nexthop object was removed");
+		monitor->handlers.nexthop_gone(monitor->userdata);
 	else
 		monitor_object(monitor, message, false);
 	return false;
@@ -396,7 +435,7 @@ static int monitor_open(struct netlink_monitor *monitor, int receive_buffer)
 		RTNLGRP_IPV4_RULE,   RTNLGRP_IPV6_RULE,	 RTNLGRP_NEXTHOP,
 	};
 	unsigned mask = 0;
-	int one = 1;
+	int one = 1, r;
 
 	if (receive_buffer <= 0)
 		receive_buffer = RECEIVE_BUFFER;
@@ -413,9 +452,10 @@ static int monitor_open(struct netlink_monitor *monitor, int receive_buffer)
 	    setsockopt(mnl_socket_get_fd(monitor->mnl), SOL_SOCKET, SO_RCVBUF, &receive_buffer,
 		       sizeof(receive_buffer)) < 0)
 		return -errno;
-	if (mnl_socket_bind(monitor->mnl, mask, MNL_SOCKET_AUTOPID) < 0)
-		return -errno;
-	return 0;
+	r = filter_attach(&monitor->filter, mnl_socket_get_fd(monitor->mnl));
+	if (r < 0)
+		return r;
+	return mnl_socket_bind(monitor->mnl, mask, MNL_SOCKET_AUTOPID) < 0 ? -errno : 0;
 }
 
 static int monitor_attach(struct netlink_monitor *monitor, sd_event *event)
@@ -447,7 +487,7 @@ int netlink_monitor_new(struct netlink_monitor **ret, sd_event *event, int recei
 	monitor->buffer = malloc(monitor->size);
 	if (!monitor->buffer)
 		return -ENOMEM;
-	resync_init(&monitor->resync);
+	resync_init(&monitor->resync, monitor_kinds(monitor));
 	r = monitor_open(monitor, receive_buffer);
 	if (r < 0)
 		return r;
@@ -465,6 +505,7 @@ void netlink_monitor_free(struct netlink_monitor *monitor)
 	sd_event_unref(monitor->event);
 	if (monitor->mnl)
 		mnl_socket_close(monitor->mnl);
+	filter_clear(&monitor->filter);
 	free(monitor->buffer);
 	free(monitor);
 }

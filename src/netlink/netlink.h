@@ -18,7 +18,7 @@
  *
  *     types.h       what the kernel has, as values
  *     socket.c      the request socket
- *     monitor.c     the monitor; resync.h decides when it dumps what
+ *     monitor.c     the monitor; resync.h decides when it dumps what, filter.h what it leaves out
  *     parse*.c      from messages to values, by the tables of attribute.h
  *     build*.c      from values to messages
  *     link_maker.h  the kinds of links that can be made
@@ -108,16 +108,21 @@ struct nlmsghdr *netlink_build_route(void *buffer, bool add, const struct route 
 /* With several nexthops, in the place of the route's own link and gateway. */
 struct nlmsghdr *netlink_build_multipath_route(void *buffer, const struct route *route,
 					       const struct nexthops *nexthops);
-/* A dump of the routes of one family and table: what the mirror leaves out of them. -ENOENT when
- * there is no such table. */
+/* A dump of the routes of one family and table (0: of all). -ENOENT when there is no such table. */
 struct nlmsghdr *netlink_build_table_dump(void *buffer, int family, uint32_t table);
 /* The message says as much as the kernel's own, so that netlink_parse() makes of it what it will
  * make of the rule's announcement. A rule is deleted by what is set, its protocol included. */
 struct nlmsghdr *netlink_build_rule(void *buffer, bool add, const struct rule *rule);
+/* Asks by which route the kernel would send to `address`; the answer is that route as a dump has
+ * it, not a clone for the address. An error (-ENETUNREACH, -EINVAL, ...) where none leads there. */
+struct nlmsghdr *netlink_build_route_get(void *buffer, const struct ip_address *address);
 /* A dump of one kind; `index` other than 0 asks the kernel to filter by link where it can: for
  * addresses, routes and neighbours. */
 struct nlmsghdr *netlink_build_dump(void *buffer, enum object_kind kind, int index);
 struct nlmsghdr *netlink_build_link_get(void *buffer, int index);
+/* -ENOENT when there is none (NUD_NONE counts as none). */
+struct nlmsghdr *netlink_build_neighbour_get(void *buffer, int link,
+					     const struct ip_address *address);
 
 /* ---- wireless ---- */
 
@@ -157,6 +162,13 @@ int netlink_parse_netconf_link(const struct nlmsghdr *message);
  */
 int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union object *ret);
 
+/* Does the mirror keep such a route (filter.h)? Those of routing daemons it does not, but for
+ * default routes. */
+bool netlink_route_is_kept(const struct route *route);
+/* The same of a message, without parsing it: true for the announcement or the entry of a dump of a
+ * route that is left out. */
+bool netlink_is_left_out(const struct nlmsghdr *message);
+
 /* The nexthops of a route's message; none of one that states a single gateway. Returns 0, or
  * -EBADMSG. */
 int netlink_parse_nexthops(const struct nlmsghdr *message, struct nexthops *ret);
@@ -180,6 +192,8 @@ enum netlink_announcement {
 struct netlink_monitor_handlers {
 	void (*object)(enum object_kind kind, const union object *object,
 		       enum netlink_announcement announcement, void *userdata);
+	/* A nexthop object is gone. It takes its routes along, of which IPv4 says nothing. */
+	void (*nexthop_gone)(void *userdata);
 	/* A dump of `kind` begins: whatever neither it nor an event names again until its end is
 	 * gone. A dump in which something was lost does not end; it begins anew. */
 	void (*dump_begins)(enum object_kind kind, void *userdata);
@@ -220,6 +234,17 @@ int netlink_monitor_drain(struct netlink_monitor *monitor);
 /* Drains until all kinds are synchronised; -ETIMEDOUT after `timeout`. For the start of the daemon,
  * and for who must know after netlink_monitor_drain() returned 1. */
 int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t timeout);
+
+/*
+ * Neighbours are left out but for those of these addresses, on any link (filter.h); the list takes
+ * the place of the one before. What the kernel has of them at present is not told: see
+ * netlink_build_neighbour_get().
+ */
+int netlink_monitor_follow_neighbours(struct netlink_monitor *monitor,
+				      const struct ip_address *addresses, size_t count);
+
+/* Were there, at some time, routes that are left out (see netlink_route_is_kept())? */
+bool netlink_monitor_leaves_out_routes(const struct netlink_monitor *monitor);
 
 /* Dumps `kind` again: for a mirror that an event left in doubt. `reason` as in `lost`. */
 void netlink_monitor_doubt(struct netlink_monitor *monitor, enum object_kind kind,

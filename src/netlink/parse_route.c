@@ -94,6 +94,12 @@ static int read_multipath(struct cursor payload, void *object)
 	return 0;
 }
 
+static int read_nexthop_object(struct cursor payload, void *object)
+{
+	((struct route *)object)->flags |= ROUTE_BY_OBJECT;
+	return 0;
+}
+
 static const struct attribute metric_rows[] = {
 	[RTAX_MTU] = ATTRIBUTE(U32, struct route, mtu),
 };
@@ -109,6 +115,7 @@ static const struct attribute route_rows[] = {
 	[RTA_MULTIPATH] = ATTRIBUTE_CALLED(read_multipath),
 	[RTA_TABLE] = ATTRIBUTE(U32, struct route, table),
 	[RTA_VIA] = ATTRIBUTE_CALLED(read_via),
+	[RTA_NH_ID] = ATTRIBUTE_CALLED(read_nexthop_object),
 };
 static const struct attribute_table route_table = ATTRIBUTE_TABLE(route_rows);
 

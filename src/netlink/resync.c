@@ -5,9 +5,9 @@ static unsigned bit(int kind)
 	return 1u << kind;
 }
 
-void resync_init(struct resync *resync)
+void resync_init(struct resync *resync, unsigned kinds)
 {
-	*resync = (struct resync){.dirty = RESYNC_ALL, .running = -1};
+	*resync = (struct resync){.dirty = kinds, .running = -1};
 }
 
 bool resync_is_synchronised(const struct resync *resync)

@@ -33,8 +33,8 @@ struct resync {
 	usec_t began, ended; /* the last synchronisation; `began` is 0 before its first dump */
 };
 
-/* All kinds are dirty. */
-void resync_init(struct resync *resync);
+/* The kinds of the bits `kinds` are dirty. */
+void resync_init(struct resync *resync, unsigned kinds);
 
 /* Kinds of the bits `kinds` lost something. Returns true when that opens a new resynchronisation,
  * false when it belongs to the one that is under way. */

@@ -129,7 +129,10 @@ struct address {
 	uint32_t preferred, valid;
 };
 
-/* Kept small, since a mirror may hold a million: 88 bytes. */
+/* In `flags`, between the kernel's: the nexthops are those of a nexthop object. */
+#define ROUTE_BY_OBJECT 0x80
+
+/* Kept small, since a mirror may hold very many: 88 bytes. */
 struct route {
 	struct ip_prefix destination;
 	struct ip_address gateway; /* unset for on-link */
@@ -138,7 +141,7 @@ struct route {
 	uint32_t table;
 	uint32_t metric;
 	uint32_t mtu;	  /* bytes, 0 for the link's */
-	uint16_t flags;	  /* RTNH_F_* and those RTM_F_* that fit */
+	uint16_t flags;	  /* RTNH_F_*, those RTM_F_* that fit, ROUTE_BY_OBJECT */
 	uint8_t protocol; /* RTPROT_* */
 	uint8_t scope;
 	uint8_t type; /* RTN_* */

@@ -75,11 +75,17 @@ static void find_route(const struct online_service *service, struct verifier_net
 {
 	const struct observed *observed = core_observed(service->core);
 	const struct route *best = NULL, *route = NULL;
+	struct route asked;
 
 	while ((route = observed_next_route(observed, route)))
 		if (route_leads_out(service, route) && route_is_usable(service, route) &&
 		    route_is_better(route, best))
 			best = route;
+	if (observed_ask_route(observed, core_netlink(service->core), &service->config.ping_target,
+			       &asked) > 0 &&
+	    route_leads_out(service, &asked) && route_is_usable(service, &asked) &&
+	    route_is_better(&asked, best))
+		best = &asked;
 	ret->route = best != NULL;
 	ret->link = best ? best->link : 0;
 	ret->gateway = best ? best->gateway : (struct ip_address){0};

@@ -5,7 +5,8 @@
 
 #include "common.h"
 
-#define PARENTS_MOST 8
+#define PARENTS_MOST	  8
+#define EXPLANATIONS_MOST 200
 
 static const struct field explain_parameters[] = {
 	{"subject", FIELD_TEXT, .required = true, .least = 1, .most = RESOURCE_KEY_MAX + 15,
@@ -138,9 +139,39 @@ static int explain_route(json_t *list, const struct tool_call *call, const struc
 							   : route_protocol_maker(route->protocol));
 }
 
+/* Those that the mirror leaves out, too, as far as there is room. */
+struct explained_routes {
+	json_t *list;
+	const struct tool_call *call;
+	const struct link *link;	/* only by it, or NULL */
+	const struct ip_prefix *prefix; /* only to it, or NULL */
+	int result;
+};
+
+static void explain_left_out(const struct route *route, void *userdata)
+{
+	struct explained_routes *routes = userdata;
+
+	if (routes->result < 0 || json_array_size(routes->list) >= EXPLANATIONS_MOST)
+		return;
+	if (routes->link ? route->link == routes->link->index
+			 : ip_prefix_equal(&route->destination, routes->prefix))
+		routes->result = explain_route(routes->list, routes->call, route);
+}
+
+static int explain_all_left_out(struct explained_routes *routes, int family)
+{
+	struct core *core = tool_call_core(routes->call);
+	int r = observed_each_left_out(core_observed(core), core_netlink(core), family, 0,
+				       explain_left_out, routes);
+
+	return r < 0 ? r : routes->result;
+}
+
 static int explain_link(json_t *list, const struct tool_call *call, const struct link *link)
 {
 	struct core *core = tool_call_core(call);
+	struct explained_routes left_out = {.list = list, .call = call, .link = link};
 	char id[RESOURCE_KEY_MAX + 16], object[64];
 	const struct address *address = NULL;
 	const struct route *route = NULL;
@@ -156,12 +187,12 @@ static int explain_link(json_t *list, const struct tool_call *call, const struct
 			r = explain_address(list, call, address);
 	while (r == 0 && (route = observed_next_route(core_observed(core), route)))
 		if (route->link == link->index && route->table != RT_TABLE_LOCAL &&
-		    json_array_size(list) < 200)
+		    json_array_size(list) < EXPLANATIONS_MOST)
 			r = explain_route(list, call, route);
-	return r;
+	return r < 0 ? r : explain_all_left_out(&left_out, AF_UNSPEC);
 }
 
-/* The route of the main table that packets to the address take. */
+/* The mirrored route of the main table that packets to the address take. */
 static const struct route *best_route(struct core *core, const struct ip_address *address)
 {
 	const struct route *route = NULL, *best = NULL;
@@ -181,6 +212,7 @@ static int explain_ip(json_t *list, const struct tool_call *call, const struct i
 	struct core *core = tool_call_core(call);
 	const struct address *address = NULL;
 	const struct route *route;
+	struct route asked;
 	int r = 0;
 
 	while (r == 0 && (address = observed_next_address(core_observed(core), address)))
@@ -188,7 +220,9 @@ static int explain_ip(json_t *list, const struct tool_call *call, const struct i
 			r = explain_address(list, call, address);
 	if (r < 0 || json_array_size(list) > 0)
 		return r;
-	route = best_route(core, ip);
+	route = observed_ask_route(core_observed(core), core_netlink(core), ip, &asked) > 0
+			? &asked
+			: best_route(core, ip);
 	return route ? explain_route(list, call, route) : 0;
 }
 
@@ -196,6 +230,7 @@ static int explain_destination(json_t *list, const struct tool_call *call,
 			       const struct ip_prefix *prefix, bool any_family)
 {
 	struct core *core = tool_call_core(call);
+	struct explained_routes left_out = {.list = list, .call = call, .prefix = prefix};
 	const struct address *address = NULL;
 	const struct route *route = NULL;
 	int r = 0;
@@ -207,7 +242,10 @@ static int explain_destination(json_t *list, const struct tool_call *call,
 		if (ip_prefix_equal(&route->destination, prefix) ||
 		    (any_family && route->destination.length == 0 && route->table == RT_TABLE_MAIN))
 			r = explain_route(list, call, route);
-	return r;
+	/* Of default routes none is left out. */
+	if (r < 0 || any_family || prefix->length == 0)
+		return r;
+	return explain_all_left_out(&left_out, prefix->address.family);
 }
 
 /* ---- what was asked for ---- */

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "page.h"
 
 /* NUD_* and its words. */
 static const struct {
@@ -71,23 +72,32 @@ static json_t *neighbour_json(const struct tool_call *call, const void *item)
 	return NULL;
 }
 
-static bool passes(const struct tool_call *call, const struct neighbour *neighbour, int link)
-{
-	const char *state = json_member_text(tool_call_arguments(call), "state");
-	const struct ip_address address = argument_address(call, "address");
-	int family = argument_family(call);
+struct query {
+	struct page page;
+	int link; /* index, 0 for any */
+	int family;
+	struct ip_address address;
+	const char *state;
+};
 
-	return (!link || neighbour->link == link) &&
-	       (!family || neighbour->address.family == family) &&
-	       (!ip_address_is_set(&address) || ip_address_equal(&address, &neighbour->address)) &&
-	       (state ? strcmp(state, state_text(neighbour->state)) == 0
-		      : neighbour->state != NUD_NOARP);
+static void query_clear(struct query *query)
+{
+	page_clear(&query->page);
+}
+
+static bool passes(const struct query *query, const struct neighbour *neighbour)
+{
+	return (!query->link || neighbour->link == query->link) &&
+	       (!query->family || neighbour->address.family == query->family) &&
+	       (!ip_address_is_set(&query->address) ||
+		ip_address_equal(&query->address, &neighbour->address)) &&
+	       (query->state ? strcmp(query->state, state_text(neighbour->state)) == 0
+			     : neighbour->state != NUD_NOARP);
 }
 
 static int compare_neighbours(const void *left, const void *right)
 {
-	const struct neighbour *a = *(const struct neighbour *const *)left;
-	const struct neighbour *b = *(const struct neighbour *const *)right;
+	const struct neighbour *a = left, *b = right;
 
 	if (a->link != b->link)
 		return a->link - b->link;
@@ -96,23 +106,44 @@ static int compare_neighbours(const void *left, const void *right)
 	return memcmp(a->address.bytes, b->address.bytes, sizeof(a->address.bytes));
 }
 
+static int take_neighbour(const struct nlmsghdr *message, void *userdata)
+{
+	struct query *query = userdata;
+	union object object;
+	enum object_kind kind;
+
+	if (netlink_parse(message, &kind, &object) == 0 && kind == OBJECT_NEIGHBOUR &&
+	    passes(query, &object.neighbour))
+		page_add(&query->page, &object.neighbour);
+	return 0;
+}
+
+/* The mirror keeps few: the kernel is asked. */
 static int call_neighbours(struct tool_call *call, json_t **ret, struct error *error)
 {
-	const struct observed *observed = core_observed(tool_call_core(call));
-	const char *name = json_member_text(tool_call_arguments(call), "link");
-	_cleanup_listing_ struct listing listing = {0};
-	const struct neighbour *neighbour = NULL;
+	const json_t *arguments = tool_call_arguments(call);
+	const char *name = json_member_text(arguments, "link");
+	_cleanup_(query_clear) struct query query = {
+		.family = argument_family(call),
+		.address = argument_address(call, "address"),
+		.state = json_member_text(arguments, "state"),
+	};
+	uint8_t buffer[NETLINK_MESSAGE_MAX];
 	const struct link *link = NULL;
 	int r = name ? find_link(call, name, &link, error) : 0;
 
 	if (r < 0)
 		return r;
-	while ((neighbour = observed_next_neighbour(observed, neighbour)))
-		if (passes(call, neighbour, link ? link->index : 0))
-			listing_add(&listing, neighbour);
-	if (listing.count > 1)
-		qsort(listing.items, listing.count, sizeof(*listing.items), compare_neighbours);
-	return listing_to_json(&listing, call, "neighbors", neighbour_json, ret, error);
+	query.link = link ? link->index : 0;
+	page_init(&query.page, call, sizeof(struct neighbour), compare_neighbours);
+	r = netlink_query(core_netlink(tool_call_core(call)),
+			  netlink_build_dump(buffer, OBJECT_NEIGHBOUR, query.link), take_neighbour,
+			  &query);
+	/* Neighbours that came or went meanwhile do not matter. */
+	if (r < 0 && r != -EAGAIN)
+		return error_set(error, ERROR_INTERNAL, NULL, "the kernel does not list them: %s",
+				 strerror(-r));
+	return page_to_json(&query.page, call, "neighbors", neighbour_json, ret, error);
 }
 
 static char *summarise(const json_t *result)

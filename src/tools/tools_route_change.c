@@ -245,24 +245,49 @@ static bool route_matches(const struct tool_call *call, const struct route_spec 
 	       (!ip_address_is_set(&gateway) || ip_address_equal(&spec->gateway, &gateway));
 }
 
+/* Who has routes to a destination. */
+struct foreign_route {
+	struct ip_prefix destination;
+	uint32_t table;
+	bool found;
+	uint8_t protocol;
+};
+
+static void foreign_route_take(const struct route *route, void *userdata)
+{
+	struct foreign_route *foreign = userdata;
+
+	if (foreign->found || route->table != foreign->table ||
+	    !ip_prefix_equal(&route->destination, &foreign->destination))
+		return;
+	foreign->found = true;
+	foreign->protocol = route->protocol;
+}
+
 static int route_not_ours(const struct tool_call *call, struct error *error)
 {
-	const struct observed *observed = core_observed(tool_call_core(call));
-	const struct ip_prefix destination = argument_prefix(call, "destination");
+	struct core *core = tool_call_core(call);
+	struct foreign_route foreign = {
+		.destination = argument_prefix(call, "destination"),
+		.table = (uint32_t)json_member_integer(tool_call_arguments(call), "table", 0),
+	};
 	char text[IP_PREFIX_TEXT_MAX];
 	const struct route *route = NULL;
-	uint32_t table = (uint32_t)json_member_integer(tool_call_arguments(call), "table", 0);
 	int r;
 
 	r = error_set(error, ERROR_ROUTE_UNKNOWN, "destination", "Intent has no such route to %s",
-		      ip_prefix_print(&destination, text));
+		      ip_prefix_print(&foreign.destination, text));
 	error_hint(error, "net.route_list shows what there is");
-	while ((route = observed_next_route(observed, route)))
-		if (route->table == table && ip_prefix_equal(&route->destination, &destination)) {
-			error_hint(error, "the kernel has one, made by %s: not ours to remove",
-				   route_protocol_maker(route->protocol));
-			break;
-		}
+	while ((route = observed_next_route(core_observed(core), route)))
+		foreign_route_take(route, &foreign);
+	if (!foreign.found &&
+	    observed_each_left_out(core_observed(core), core_netlink(core),
+				   foreign.destination.address.family, foreign.table,
+				   foreign_route_take, &foreign) < 0)
+		return r;
+	if (foreign.found)
+		error_hint(error, "the kernel has one, made by %s: not ours to remove",
+			   route_protocol_maker(foreign.protocol));
 	return r;
 }
 

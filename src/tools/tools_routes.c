@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "common.h"
+#include "page.h"
 
 static const struct field list_parameters[] = {
 	{"link", FIELD_LINK, .help = "Only routes by this interface"},
@@ -117,8 +118,7 @@ static bool filter_passes(const struct filter *filter, const struct route *route
 
 static int compare_routes(const void *left, const void *right)
 {
-	const struct route *a = *(const struct route *const *)left;
-	const struct route *b = *(const struct route *const *)right;
+	const struct route *a = left, *b = right;
 	int order;
 
 	if (a->table != b->table)
@@ -133,22 +133,42 @@ static int compare_routes(const void *left, const void *right)
 	return order ?: a->link - b->link;
 }
 
+struct query {
+	struct filter filter;
+	struct page page;
+};
+
+static void query_clear(struct query *query)
+{
+	page_clear(&query->page);
+}
+
+static void query_take(const struct route *route, void *userdata)
+{
+	struct query *query = userdata;
+
+	if (filter_passes(&query->filter, route))
+		page_add(&query->page, route);
+}
+
 static int call_route_list(struct tool_call *call, json_t **ret, struct error *error)
 {
-	const struct observed *observed = core_observed(tool_call_core(call));
-	_cleanup_listing_ struct listing listing = {0};
+	struct core *core = tool_call_core(call);
+	_cleanup_(query_clear) struct query query = {0};
 	const struct route *route = NULL;
-	struct filter filter;
-	int r = filter_read(call, &filter, error);
+	int r = filter_read(call, &query.filter, error);
 
 	if (r < 0)
 		return r;
-	while ((route = observed_next_route(observed, route)))
-		if (filter_passes(&filter, route))
-			listing_add(&listing, route);
-	if (listing.count > 1)
-		qsort(listing.items, listing.count, sizeof(*listing.items), compare_routes);
-	return listing_to_json(&listing, call, "routes", route_json, ret, error);
+	page_init(&query.page, call, sizeof(struct route), compare_routes);
+	while ((route = observed_next_route(core_observed(core), route)))
+		query_take(route, &query);
+	r = observed_each_left_out(core_observed(core), core_netlink(core), query.filter.family,
+				   query.filter.table, query_take, &query);
+	if (r < 0)
+		return error_set(error, ERROR_INTERNAL, NULL, "the kernel does not list them: %s",
+				 strerror(-r));
+	return page_to_json(&query.page, call, "routes", route_json, ret, error);
 }
 
 static char *summarise_routes(const json_t *result)

@@ -22,6 +22,7 @@
 #define ROUTES	      20000
 #define CHANGES_MAX   256
 #define OUR_PROTOCOL  AIOSNET_PROTOCOL
+#define FOLLOWED      "192.0.2.9" /* the neighbour that the mirror has, beside others */
 #define FIRST_NETWORK 0x0b000000u /* 11.0.0.0 */
 
 struct change {
@@ -79,8 +80,13 @@ static inline void on_synchronised(bool first, void *userdata)
 
 static inline void observe(struct world *world, int receive_buffer)
 {
+	struct ip_address followed;
+
+	assert_int_equal(ip_address_parse(FOLLOWED, &followed, NULL, NULL), 0);
 	assert_int_equal(observed_new(&world->observed, world->event, receive_buffer), 0);
 	assert_int_equal(observed_add_handler(world->observed, on_change, on_synchronised, world),
+			 0);
+	assert_int_equal(observed_follow_neighbour(world->observed, world->socket, 1, &followed),
 			 0);
 	assert_int_equal(observed_wait_synchronised(world->observed, PATIENCE), 0);
 	assert_true(observed_is_synchronised(world->observed));
@@ -132,6 +138,17 @@ static inline bool mirror_equal(enum object_kind kind, const void *mirrored, con
 	return object_equal(kind, &object, there);
 }
 
+/* The mirror leaves out the rest. */
+static inline bool is_kept(enum object_kind kind, const union object *object)
+{
+	struct ip_address followed;
+
+	assert_int_equal(ip_address_parse(FOLLOWED, &followed, NULL, NULL), 0);
+	return kind == OBJECT_ROUTE	  ? netlink_route_is_kept(&object->route)
+	       : kind == OBJECT_NEIGHBOUR ? ip_address_equal(&object->neighbour.address, &followed)
+					  : true;
+}
+
 static inline int collect(const struct nlmsghdr *message, void *userdata)
 {
 	struct table *table = userdata;
@@ -139,7 +156,7 @@ static inline int collect(const struct nlmsghdr *message, void *userdata)
 	enum object_kind kind;
 	int r = netlink_parse(message, &kind, &object);
 
-	if (r == 0)
+	if (r == 0 && is_kept(kind, &object))
 		assert_non_null(table_add(table, &object));
 	return r < 0 ? r : 0;
 }

@@ -36,7 +36,7 @@ static struct resync synchronised(usec_t began)
 {
 	struct resync resync;
 
-	resync_init(&resync);
+	resync_init(&resync, RESYNC_ALL);
 	run(&resync, began);
 	assert_true(resync_is_synchronised(&resync));
 	return resync;
@@ -46,7 +46,7 @@ static void test_first(void **state)
 {
 	struct resync resync;
 
-	resync_init(&resync);
+	resync_init(&resync, RESYNC_ALL);
 	assert_false(resync_is_synchronised(&resync));
 	assert_int_equal(resync_deadline(&resync), 0);
 	/* not before the socket was read empty */
@@ -97,7 +97,7 @@ static void test_taint(void **state)
 {
 	struct resync resync;
 
-	resync_init(&resync);
+	resync_init(&resync, RESYNC_ALL);
 	start(&resync, OBJECT_LINK, MSEC);
 	assert_false(resync_is_tainted(&resync));
 	assert_false(resync_lost(&resync, 1u << OBJECT_LINK, MSEC));
@@ -115,7 +115,7 @@ static void test_loss_of_other_kinds(void **state)
 {
 	struct resync resync;
 
-	resync_init(&resync);
+	resync_init(&resync, RESYNC_ALL);
 	start(&resync, OBJECT_LINK, MSEC);
 	assert_false(resync_ended(&resync, MSEC));
 	start(&resync, OBJECT_ADDRESS, MSEC);
@@ -138,7 +138,7 @@ static void test_backs_off_and_never_gives_up(void **state)
 	struct resync resync;
 	usec_t now = 0, last = 0;
 
-	resync_init(&resync);
+	resync_init(&resync, RESYNC_ALL);
 	for (int i = 0; i < 100; i++) {
 		usec_t pause;
 
@@ -178,7 +178,7 @@ static void test_silence(void **state)
 {
 	struct resync resync;
 
-	resync_init(&resync);
+	resync_init(&resync, RESYNC_ALL);
 	assert_false(resync_expire(&resync, USEC_PER_SEC));
 	start(&resync, OBJECT_LINK, 0);
 	assert_int_equal(resync_deadline(&resync), RESYNC_PATIENCE);

@@ -242,13 +242,52 @@ static void test_rules_and_neighbours(void **state)
 	run("ip rule add from 192.0.2.0/24 lookup 100 && ip -6 rule add fwmark 1 lookup 100 && "
 	    "ip rule add ipproto tcp dport 80 lookup 100 prio 50 && "
 	    "ip rule add ipproto tcp dport 443 lookup 100 prio 50 && "
-	    "ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:01 dev near");
+	    "ip neigh add 192.0.2.9 lladdr 02:00:00:00:00:01 dev near && "
+	    "ip neigh add 192.0.2.8 lladdr 02:00:00:00:00:08 dev near");
 	assert_mirror_equals_kernel(world);
+	assert_int_equal(observed_count(world->observed, OBJECT_NEIGHBOUR), 1);
 	run("ip rule del ipproto tcp dport 443 lookup 100 prio 50 && "
 	    "ip neigh replace 192.0.2.9 lladdr 02:00:00:00:00:02 dev near");
 	assert_mirror_equals_kernel(world);
 	run("ip rule del ipproto tcp dport 80 lookup 100 prio 50 && ip neigh del 192.0.2.9 dev "
 	    "near");
+	assert_mirror_equals_kernel(world);
+}
+
+/* What is there already is told when it is followed; what is no longer followed is forgotten. */
+static void test_followed_neighbours(void **state)
+{
+	struct world *world = *state;
+	const struct ip_address other = address("192.0.2.8"), ipv6 = address("2001:db8::9");
+	const struct neighbour *neighbour;
+	int link;
+
+	run("ip addr add 2001:db8::1/64 dev near nodad && "
+	    "ip neigh add 192.0.2.8 lladdr 02:00:00:00:00:08 dev near");
+	observe(world, 0);
+	link = link_index(world, "near");
+	assert_int_equal(observed_count(world->observed, OBJECT_NEIGHBOUR), 0);
+	for (int i = 0; i < 2; i++)
+		assert_int_equal(observed_follow_neighbour(world->observed, world->socket, link,
+							   &other),
+				 0);
+	neighbour = observed_next_neighbour(world->observed, NULL);
+	assert_non_null(neighbour);
+	assert_int_equal(neighbour->mac.bytes[5], 8);
+	assert_int_equal(count_changes(world, OBJECT_NEIGHBOUR, OBSERVED_ADDED), 1);
+
+	assert_int_equal(observed_follow_neighbour(world->observed, world->socket, link, &ipv6), 0);
+	run("ip neigh add 2001:db8::9 lladdr 02:00:00:00:00:09 dev near && "
+	    "ip neigh add 2001:db8:0:0:1::9 lladdr 02:00:00:00:00:10 dev near");
+	assert_int_equal(observed_drain(world->observed), 0);
+	assert_int_equal(observed_count(world->observed, OBJECT_NEIGHBOUR), 2);
+
+	observed_unfollow_neighbour(world->observed, &other);
+	assert_int_equal(observed_count(world->observed, OBJECT_NEIGHBOUR), 2);
+	observed_unfollow_neighbour(world->observed, &other);
+	observed_unfollow_neighbour(world->observed, &ipv6);
+	assert_int_equal(observed_count(world->observed, OBJECT_NEIGHBOUR), 0);
+	run("ip neigh replace 192.0.2.8 lladdr 02:00:00:00:00:18 dev near");
 	assert_mirror_equals_kernel(world);
 }
 
@@ -316,6 +355,7 @@ int main(void)
 		MIRROR_TEST(test_kernel_words),
 		MIRROR_TEST(test_addresses),
 		MIRROR_TEST(test_rules_and_neighbours),
+		MIRROR_TEST(test_followed_neighbours),
 		MIRROR_TEST(test_statistics),
 		MIRROR_TEST(test_details),
 		MIRROR_TEST(test_resynchronisation_is_silent),

@@ -139,6 +139,85 @@ static void test_nexthop_object_takes_routes(void **state)
 	assert_mirror_equals_kernel(world);
 }
 
+/* ---- routes of routing daemons, which are left out ---- */
+
+static void count_route(const struct route *route, void *userdata)
+{
+	assert_false(netlink_route_is_kept(route));
+	++*(unsigned *)userdata;
+}
+
+static unsigned count_left_out(const struct world *world, int family, uint32_t table)
+{
+	unsigned count = 0;
+
+	assert_int_equal(observed_each_left_out(world->observed, world->socket, family, table,
+						count_route, &count),
+			 0);
+	return count;
+}
+
+static void test_routes_that_are_left_out(void **state)
+{
+	const struct ip_address there = address("198.51.100.7"), far = address("203.0.113.7");
+	const struct ip_address ipv6 = address("2001:db8:9::7");
+	struct world *world = *state;
+	struct route route;
+
+	run("ip addr add 2001:db8::1/64 dev near nodad");
+	observe(world, 0);
+	assert_false(observed_leaves_out_routes(world->observed));
+	assert_int_equal(observed_ask_route(world->observed, world->socket, &there, &route), 0);
+	run("ip route add 198.51.100.0/24 via 192.0.2.254 proto bird && "
+	    "ip route add 198.51.0.0/16 via 192.0.2.254 proto bird table 100 && "
+	    "ip -6 route add 2001:db8:9::/48 via 2001:db8::2 proto zebra && "
+	    "ip route add default via 192.0.2.253 proto bird");
+	assert_mirror_equals_kernel(world);
+	assert_true(observed_leaves_out_routes(world->observed));
+	assert_int_equal(count_left_out(world, AF_UNSPEC, 0), 3);
+	assert_int_equal(count_left_out(world, AF_INET6, 0), 1);
+	assert_int_equal(count_left_out(world, AF_INET, 100), 1);
+	assert_int_equal(count_left_out(world, AF_INET, 101), 0);
+
+	assert_int_equal(observed_ask_route(world->observed, world->socket, &there, &route), 1);
+	assert_int_equal(route.protocol, RTPROT_BIRD);
+	assert_int_equal(route.destination.length, 24);
+	assert_int_equal(observed_ask_route(world->observed, world->socket, &far, &route), 1);
+	assert_int_equal(route.destination.length, 0);
+	assert_int_equal(observed_ask_route(world->observed, world->socket, &ipv6, &route), 1);
+	assert_int_equal(route.destination.length, 48);
+	run("ip route del default && ip route del 198.51.100.0/24");
+	assert_mirror_equals_kernel(world);
+	assert_int_equal(observed_ask_route(world->observed, world->socket, &there, &route), 0);
+}
+
+/* What a daemon puts in the place of a mirrored route takes it out of the mirror. */
+static void test_left_out_in_the_place_of_a_mirrored_one(void **state)
+{
+	struct world *world = *state;
+	struct route ours;
+
+	observe(world, 0);
+	ours = route_to(world, "203.0.113.0/24", "192.0.2.254");
+	run("ip route add 198.51.100.0/24 via 192.0.2.254 proto bird");
+	assert_mirror_equals_kernel(world);
+	assert_int_equal(change_route(world->socket, true, &ours), 0);
+	assert_mirror_equals_kernel(world);
+	assert_non_null(observed_route(world->observed, &ours));
+	run("ip route replace 203.0.113.0/24 via 192.0.2.253 metric 100 proto bird");
+	assert_mirror_equals_kernel(world);
+	assert_null(observed_route(world->observed, &ours));
+	assert_int_equal(change_route(world->socket, true, &ours), 0);
+	assert_mirror_equals_kernel(world);
+	assert_non_null(observed_route(world->observed, &ours));
+	run("ip addr add 2001:db8::1/64 dev near nodad && "
+	    "ip -6 route add 2001:db8:9::/48 via 2001:db8::2 proto static && "
+	    "ip -6 route append 2001:db8:9::/48 via 2001:db8::3 proto bird");
+	assert_mirror_equals_kernel(world);
+	run("ip -6 route replace 2001:db8:9::/48 via 2001:db8::3 proto bird");
+	assert_mirror_equals_kernel(world);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -148,6 +227,8 @@ int main(void)
 		MIRROR_TEST(test_link_down_takes_routes),
 		MIRROR_TEST(test_address_takes_routes),
 		MIRROR_TEST(test_nexthop_object_takes_routes),
+		MIRROR_TEST(test_routes_that_are_left_out),
+		MIRROR_TEST(test_left_out_in_the_place_of_a_mirrored_one),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);
