@@ -11,6 +11,7 @@
 #include "attribute.h"
 #include "filter.h"
 #include "netlink.h"
+#include "parse.h"
 #include "resync.h"
 
 #define BUFFER_SIZE	(32u * 1024) /* the kernel makes no larger datagrams in a dump by itself */
@@ -49,17 +50,6 @@ static usec_t now_usec(void)
 
 /* ---- what is left out ---- */
 
-/* Without a filter the mirror is right, only not as cheap. */
-static void monitor_leave_out(struct netlink_monitor *monitor)
-{
-	int r;
-
-	monitor->filter.leaves_out = true;
-	r = filter_attach(&monitor->filter, mnl_socket_get_fd(monitor->mnl));
-	if (r < 0)
-		log_notice("netlink: routes are not filtered: %s", strerror(-r));
-}
-
 bool netlink_monitor_leaves_out_routes(const struct netlink_monitor *monitor)
 {
 	return monitor->filter.leaves_out;
@@ -86,6 +76,20 @@ static void monitor_lost(struct netlink_monitor *monitor, unsigned kinds, const 
 	kinds &= monitor_kinds(monitor);
 	if (resync_lost(&monitor->resync, kinds, now_usec()) && monitor->handlers.lost)
 		monitor->handlers.lost(reason, monitor->userdata);
+}
+
+/* From here on the mirror is not the whole, which whoever relies on it learns by the end of a
+ * resynchronisation. Without a filter it is right, only not as cheap. */
+static void monitor_leave_out(struct netlink_monitor *monitor, bool dumped)
+{
+	int r;
+
+	monitor->filter.leaves_out = true;
+	r = filter_attach(&monitor->filter, mnl_socket_get_fd(monitor->mnl));
+	if (r < 0)
+		log_notice("netlink: routes are not filtered: %s", strerror(-r));
+	if (!dumped)
+		monitor_lost(monitor, 1u << OBJECT_ROUTE, "a routing daemon's routes are left out");
 }
 
 /* ---- dumps ---- */
@@ -139,16 +143,6 @@ static void monitor_dump_refused(struct netlink_monitor *monitor, int error)
 	monitor_end_dump(monitor);
 }
 
-/* The first member of the body of both NLMSG_ERROR and NLMSG_DONE is the error. */
-static int message_error(const struct nlmsghdr *message)
-{
-	struct cursor body = CURSOR(message + 1, message->nlmsg_len - sizeof(*message));
-	int error;
-
-	cursor_copy(&body, &error, sizeof(error));
-	return MIN(error, 0);
-}
-
 /* ---- messages ---- */
 
 static bool is_removal(uint16_t type)
@@ -182,7 +176,7 @@ static void monitor_object(struct netlink_monitor *monitor, const struct nlmsghd
 	int r;
 
 	if (!monitor->filter.leaves_out && netlink_is_left_out(message))
-		monitor_leave_out(monitor);
+		monitor_leave_out(monitor, dumped);
 	if (!filter_passes(&monitor->filter, message))
 		return;
 	r = netlink_parse(message, &kind, &object);
@@ -205,10 +199,10 @@ static void monitor_dump_message(struct netlink_monitor *monitor, const struct n
 	}
 	switch (message->nlmsg_type) {
 	case NLMSG_ERROR:
-		monitor_dump_refused(monitor, message_error(message));
+		monitor_dump_refused(monitor, parse_error(message));
 		break;
 	case NLMSG_DONE:
-		error = message_error(message);
+		error = parse_error(message);
 		if (error < 0)
 			monitor_dump_refused(monitor, error);
 		else

@@ -204,3 +204,12 @@ int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union 
 	return messages[type].parse(CURSOR(message + 1, message->nlmsg_len - sizeof(*message)),
 				    ret);
 }
+
+int parse_error(const struct nlmsghdr *message)
+{
+	struct cursor body = CURSOR(message + 1, message->nlmsg_len - sizeof(*message));
+	int error;
+
+	cursor_copy(&body, &error, sizeof(error));
+	return MIN(error, 0);
+}

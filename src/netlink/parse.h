@@ -23,3 +23,7 @@ static inline bool parse_header(struct cursor *body, void *header, size_t size)
 	cursor_skip(body, MIN(cursor_left(body), NLMSG_ALIGN(size) - size));
 	return cursor_ok(body);
 }
+
+/* The first member of the body of both NLMSG_ERROR and NLMSG_DONE is the error: the end of a dump
+ * may carry one (netlink_dump_done()). Negative, or 0. */
+int parse_error(const struct nlmsghdr *message);

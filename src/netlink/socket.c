@@ -3,6 +3,7 @@
 
 #include "attribute.h"
 #include "netlink.h"
+#include "parse.h"
 
 #define BUFFER_SIZE	(32u * 1024) /* the largest datagram that a dump makes by itself */
 #define BUFFER_SIZE_MAX (1024u * 1024)
@@ -114,16 +115,6 @@ static int answer_acknowledged(struct netlink_socket *socket, const struct nlmsg
 	return error.error;
 }
 
-/* The end of a dump may carry an error (netlink_dump_done()). */
-static int answer_done(const struct nlmsghdr *message)
-{
-	struct cursor body = CURSOR(message + 1, message->nlmsg_len - sizeof(*message));
-	int error;
-
-	cursor_copy(&body, &error, sizeof(error));
-	return MIN(error, 0);
-}
-
 static void answer_message(struct netlink_socket *socket, const struct nlmsghdr *message,
 			   struct answer *answer)
 {
@@ -135,7 +126,7 @@ static void answer_message(struct netlink_socket *socket, const struct nlmsghdr 
 		answer->result = answer_acknowledged(socket, message);
 		answer->finished = true;
 	} else if (message->nlmsg_type == NLMSG_DONE) {
-		answer->result = answer_done(message);
+		answer->result = parse_error(message);
 		answer->finished = true;
 	} else if (message->nlmsg_type >= NLMSG_MIN_TYPE && answer->receive && !answer->received) {
 		answer->received = answer->receive(message, answer->userdata);

@@ -3,7 +3,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LOOKUP_TIME_MAX (3 * USEC_PER_SEC)
+#define LOOKUP_TIME_MAX	   (3 * USEC_PER_SEC)
+#define UNANNOUNCED_PERIOD (1 * USEC_PER_SEC) /* between looks at a route that is not announced */
 
 struct online_service {
 	struct core *core;
@@ -20,6 +21,7 @@ struct online_service {
 	char words[_VERIFIER_PROBE_MAX][128]; /* what a failed probe has to say */
 	sd_event_source *change;	      /* runs once the present event is done */
 	sd_event_source *timer;
+	sd_event_source *unannounced; /* runs while the way out is a route that is not mirrored */
 };
 
 static const char *const state_names[_ONLINE_STATE_MAX] = {
@@ -71,7 +73,8 @@ static bool route_is_better(const struct route *a, const struct route *b)
 	return a->metric < b->metric;
 }
 
-static void find_route(const struct online_service *service, struct verifier_network *ret)
+/* Returns whether the mirror will not tell when the route changes. */
+static bool find_route(const struct online_service *service, struct verifier_network *ret)
 {
 	const struct observed *observed = core_observed(service->core);
 	const struct route *best = NULL, *route = NULL;
@@ -89,6 +92,7 @@ static void find_route(const struct online_service *service, struct verifier_net
 	ret->route = best != NULL;
 	ret->link = best ? best->link : 0;
 	ret->gateway = best ? best->gateway : (struct ip_address){0};
+	return best == &asked || (!best && observed_leaves_out_routes(observed));
 }
 
 /* ---- the report ---- */
@@ -376,13 +380,26 @@ static int on_timer(sd_event_source *source, uint64_t time, void *userdata)
 	return 0;
 }
 
+/* Whether in a while, or only when the mirror tells of something. */
+static void look_again(struct online_service *service, bool unannounced)
+{
+	int r = sd_event_source_set_time(service->unannounced,
+					 usec_add(clock_boottime_usec(), UNANNOUNCED_PERIOD));
+
+	if (r >= 0)
+		r = sd_event_source_set_enabled(service->unannounced,
+						unannounced ? SD_EVENT_ONESHOT : SD_EVENT_OFF);
+	if (r < 0)
+		log_error("verifier: cannot set the timer: %s", strerror(-r));
+}
+
 static int on_change(sd_event_source *source, void *userdata)
 {
 	struct online_service *service = userdata;
 	struct verifier_network network = service->verifier.network;
 
 	if (service->routes_changed)
-		find_route(service, &network);
+		look_again(service, find_route(service, &network));
 	service->routes_changed = false;
 	network.servers_count =
 		service->servers(service->servers_userdata, network.servers, VERIFIER_SERVERS_MAX);
@@ -401,6 +418,12 @@ static void look_soon(struct online_service *service, bool routes)
 	r = sd_event_source_set_enabled(service->change, SD_EVENT_ONESHOT);
 	if (r < 0)
 		log_error("verifier: cannot follow a change: %s", strerror(-r));
+}
+
+static int on_unannounced(sd_event_source *source, uint64_t time, void *userdata)
+{
+	look_soon(userdata, true);
+	return 0;
 }
 
 static void on_observed(enum object_kind kind, enum observed_change change,
@@ -432,18 +455,18 @@ static int service_listen(struct online_service *service)
 	int r;
 
 	r = sd_event_add_defer(event, &service->change, on_change, service);
-	if (r < 0)
-		return r;
-	r = sd_event_source_set_enabled(service->change, SD_EVENT_OFF);
-	if (r < 0)
-		return r;
+	if (r >= 0)
+		r = sd_event_source_set_enabled(service->change, SD_EVENT_OFF);
 	/* Precise to a microsecond: 0 would stand for the loop's default of 250 ms. */
-	r = sd_event_add_time(event, &service->timer, CLOCK_BOOTTIME, service->verifier.deadline, 1,
-			      on_timer, service);
-	if (r < 0)
-		return r;
-	r = observed_add_handler(core_observed(service->core), on_observed, on_synchronised,
-				 service);
+	if (r >= 0)
+		r = sd_event_add_time(event, &service->timer, CLOCK_BOOTTIME,
+				      service->verifier.deadline, 1, on_timer, service);
+	if (r >= 0)
+		r = sd_event_add_time(event, &service->unannounced, CLOCK_BOOTTIME, USEC_INFINITY,
+				      0, on_unannounced, service);
+	if (r >= 0)
+		r = observed_add_handler(core_observed(service->core), on_observed, on_synchronised,
+					 service);
 	if (r < 0)
 		return r;
 	return core_add_event_handler(service->core, on_event, service);
@@ -482,5 +505,6 @@ void online_service_free(struct online_service *service)
 		cancel_probe(service, probe);
 	sd_event_source_disable_unref(service->change);
 	sd_event_source_disable_unref(service->timer);
+	sd_event_source_disable_unref(service->unannounced);
 	free(service);
 }
