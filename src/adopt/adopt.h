@@ -56,6 +56,7 @@ struct adopt_request {
 	bool dry_run;
 	bool while_running; /* also what a manager that still runs manages */
 	struct provenance provenance;
+	enum asker asker;
 };
 
 /*

@@ -267,6 +267,7 @@ static int run(struct adopt_service *service, const struct adopt_request *reques
 
 	proposal_init(&proposal, "net.adopt");
 	proposal.provenance = request->provenance;
+	proposal.asker = request->asker;
 	r = survey_all(service, request, &survey, error);
 	if (r >= 0 && request->asked && !request->dry_run)
 		r = refuse_running(service, &survey, error);
@@ -348,6 +349,8 @@ static void on_running_changed(bool ended, void *userdata)
 {
 	struct adopt_service *service = userdata;
 
+	if (ended)
+		core_end_truces(service->core, "another manager has ended");
 	if (service->config.automatic && anything_found(service->core))
 		adopt_what_is_there(service, ended ? "left by a manager that has ended"
 						   : "a manager does not manage it any more");

@@ -20,7 +20,7 @@ int error_set(struct error *error, enum error_code code, const char *parameter, 
 	if (error) {
 		error->code = code;
 		snprintf(error->parameter, sizeof(error->parameter), "%s", parameter ?: "");
-		error->hint[0] = '\0';
+		error->hint[0] = error->guard[0] = error->resource[0] = '\0';
 		va_start(arguments, format);
 		vsnprintf(error->message, sizeof(error->message), format, arguments);
 		va_end(arguments);
@@ -39,6 +39,31 @@ void error_hint(struct error *error, const char *format, ...)
 	va_start(arguments, format);
 	vsnprintf(error->hint, sizeof(error->hint), format, arguments);
 	va_end(arguments);
+}
+
+void error_counterexample(struct error *error, const char *guard, const char *resource)
+{
+	if (!error)
+		return;
+	snprintf(error->guard, sizeof(error->guard), "%s", guard);
+	snprintf(error->resource, sizeof(error->resource), "%s", resource);
+}
+
+const char *error_member(const struct error *error, unsigned index, const char **ret_name)
+{
+	const struct {
+		const char *name, *text;
+	} members[] = {
+		{"parameter", error->parameter},
+		{"hint", error->hint},
+		{"guard", error->guard},
+		{"resource", error->resource},
+	};
+
+	if (index >= ARRAY_SIZE(members))
+		return NULL;
+	*ret_name = members[index].name;
+	return members[index].text;
 }
 
 const char *error_code_text(enum error_code code)

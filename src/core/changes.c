@@ -134,6 +134,9 @@ static bool change_is_none(const struct change *change)
 
 	if (!before || !after)
 		return !before && !after;
+	/* Whoever puts again what was fought for wants it after all. */
+	if (before->truce_until)
+		return false;
 	return spec_equal(after->type, before->spec, after->spec) &&
 	       before->expires == after->expires && strcmp(before->parent, after->parent) == 0;
 }

@@ -4,8 +4,8 @@
  * A look at all of intent is scheduled when the mirror announces something that may matter: a link
  * came, a link was set down, something of ours is gone. What differs is mended resource by
  * resource; what cannot be (its link is missing, the kernel refuses) keeps its reason and is tried
- * again, with a growing pause, never given up. A resource that somebody keeps changing back is
- * mended ever more slowly too, so that two managers do not fight at full speed.
+ * again, with a growing pause, never given up. What stood before has been changed by somebody else:
+ * drift.h says what follows.
  */
 #include <string.h>
 
@@ -14,6 +14,7 @@
 #define SETTLE_TIME (2 * USEC_PER_MSEC) /* one look for a burst of announcements */
 #define RETRY_FIRST (100 * USEC_PER_MSEC)
 #define RETRY_MAX   (60 * USEC_PER_SEC)
+#define FIRST_TOLD  16 /* resources that an event names */
 
 /* Pause after the n-th attempt: 0.1 s doubling to 60 s. */
 static usec_t retry_pause(unsigned attempts)
@@ -21,102 +22,158 @@ static usec_t retry_pause(unsigned attempts)
 	return attempts > 10 ? RETRY_MAX : MIN(RETRY_FIRST << attempts, RETRY_MAX);
 }
 
-static void resource_is_well(struct resource *resource, usec_t now)
+/* One look at all of intent. */
+struct look {
+	usec_t now;		 /* boottime */
+	unsigned made;		 /* so many resources were made as intended */
+	json_t *first;		 /* the ids of the first of them */
+	struct proposal adopted; /* what intent is to follow */
+};
+
+static void look_clear(struct look *look)
 {
-	resource->trouble[0] = '\0';
-	/* A pause that passed without trouble takes one attempt back. */
-	if (resource->retry_at && now >= resource->retry_at) {
-		resource->attempts = resource->attempts ? resource->attempts - 1 : 0;
-		resource->retry_at =
-			resource->attempts ? usec_add(now, retry_pause(resource->attempts)) : 0;
-	}
+	json_decref(look->first);
+	proposal_clear(&look->adopted);
 }
 
-static void resource_failed(struct core *core, struct resource *resource, const char *why)
+static void resource_is_well(struct resource *resource)
+{
+	resource->trouble[0] = '\0';
+	resource->attempts = 0;
+	resource->retry_at = 0;
+	resource->stands = true;
+}
+
+static void resource_failed(struct core *core, struct resource *resource, usec_t now,
+			    const char *why)
 {
 	bool news = strcmp(resource->trouble, why) != 0;
 
+	resource->attempts++;
+	resource->retry_at = usec_add(now, retry_pause(resource->attempts));
 	text_copy(resource->trouble, sizeof(resource->trouble), why);
 	if (news)
 		core_publish(core, "resource.failed", json_pack("{s:s}", "resource", resource->id),
 			     "%s: %s; it is tried again", resource->id, resource->trouble);
 }
 
-/* Makes one resource so. Returns 1 when a step was done, 0 when none was needed or possible. */
-static int resource_converge(struct core *core, struct resource *resource, usec_t now)
+/* Somebody else changed it. Returns 1 when it is to be made so again, 0 when it is left. */
+static int resource_drifted(struct core *core, struct look *look, struct resource *resource,
+			    const void *observed)
+{
+	const char *guard;
+
+	switch (drift_policy_of(core, resource, &guard)) {
+	case DRIFT_REPORT:
+		drift_report(core, resource, guard);
+		return 0;
+	case DRIFT_ADOPT:
+		return drift_adopt(core, &look->adopted, resource, observed, guard);
+	default:
+		return !drift_rests(core, resource, look->now);
+	}
+}
+
+static int resource_make(struct core *core, struct look *look, struct resource *resource,
+			 const void *observed)
+{
+	struct error error;
+
+	if (resource->type->apply(core, observed, resource->spec, &error) < 0) {
+		resource->stands = false;
+		resource_failed(core, resource, look->now, error.message);
+		return 0;
+	}
+	resource_is_well(resource);
+	if (look->made++ < FIRST_TOLD &&
+	    json_array_append_new(look->first, json_string(resource->id)) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+/* Makes one resource so, if it is not and can be. */
+static int resource_converge(struct core *core, struct look *look, struct resource *resource)
 {
 	const struct resource_type *type = resource->type;
 	_cleanup_(cleanup_free) void *observed = calloc(1, type->spec_size);
-	struct error error;
 	int r;
 
+	if (!type->observe)
+		return 0;
 	if (!observed)
 		return -ENOMEM;
 	r = type->observe(core, resource->spec, observed);
 	if (r == -ENODEV) {
+		resource->stands = false;
 		text_copy(resource->trouble, sizeof(resource->trouble),
 			  "waits for its link to appear");
 		return 0;
 	}
 	if (r > 0 && type->satisfied(resource->spec, observed)) {
-		resource_is_well(resource, now);
+		resource_is_well(resource);
 		return 0;
 	}
-	if (resource->attempts && now < resource->retry_at)
+	if (resource->attempts && look->now < resource->retry_at)
 		return 0;
+	if (resource->stands) {
+		int made = resource_drifted(core, look, resource, r > 0 ? observed : NULL);
 
-	resource->attempts++;
-	resource->retry_at = usec_add(now, retry_pause(resource->attempts));
-	r = type->apply(core, r > 0 ? observed : NULL, resource->spec, &error);
-	if (r < 0) {
-		resource_failed(core, resource, error.message);
-		return 0;
+		if (made <= 0)
+			return made;
 	}
-	resource->trouble[0] = '\0';
-	return 1;
+	return resource_make(core, look, resource, r > 0 ? observed : NULL);
 }
 
 static void arm(struct core *core, usec_t when, const char *why);
 
-/* The next attempt of anything that failed or was mended of late. */
+/* The next attempt of anything that failed, or was fought for. */
 static void arm_for_retries(struct core *core)
 {
 	usec_t next = USEC_INFINITY;
 
-	for (struct resource *resource = core->intent; resource; resource = resource->hh.next)
+	for (struct resource *resource = core->intent; resource; resource = resource->hh.next) {
 		if (resource->attempts && resource->retry_at)
 			next = MIN(next, resource->retry_at);
+		if (resource->truce_until)
+			next = MIN(next, resource->truce_until);
+	}
 	if (next != USEC_INFINITY)
 		arm(core, next, "retry");
 }
 
-int transaction_converge(struct core *core, const char *why, struct error *error)
+static int look_at_all(struct core *core, struct look *look)
 {
-	usec_t now = clock_boottime_usec();
-	char first[RESOURCE_KEY_MAX + 16] = "";
-	int steps = 0;
+	int r = 0;
 
 	HASH_SORT(core->intent, resource_compare);
 	core->in_transaction = true;
-	for (struct resource *resource = core->intent; resource; resource = resource->hh.next) {
-		int r = resource_converge(core, resource, now);
-
-		if (r < 0) {
-			core->in_transaction = false;
-			return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot converge");
-		}
-		if (r > 0 && steps++ == 0)
-			text_copy(first, sizeof(first), resource->id);
-	}
+	for (struct resource *resource = core->intent; r >= 0 && resource;
+	     resource = resource->hh.next)
+		r = resource_converge(core, look, resource);
 	(void)observed_drain(core->observed);
 	core->in_transaction = false;
+	return r;
+}
 
-	if (steps)
+int transaction_converge(struct core *core, const char *why, struct error *error)
+{
+	_cleanup_(look_clear) struct look look = {
+		.now = clock_boottime_usec(),
+		.first = json_array(),
+	};
+
+	proposal_init(&look.adopted, "drift");
+	if (!look.first || look_at_all(core, &look) < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot converge");
+	if (look.made)
 		core_publish(core, "intent.converged",
-			     json_pack("{s:i,s:s}", "steps", steps, "why", why),
-			     "%d resources made as intended (%s first): %s", steps, first, why);
+			     json_pack("{s:i,s:s,s:O}", "steps", (int)look.made, "why", why,
+				       "resources", look.first),
+			     "%u resources made as intended (%s first): %s", look.made,
+			     json_string_value(json_array_get(look.first, 0)), why);
+	drift_follow(core, &look.adopted);
 	arm_for_retries(core);
-	return steps;
+	return (int)look.made;
 }
 
 static int on_convergence(sd_event_source *source, uint64_t usec, void *userdata)
@@ -176,6 +233,20 @@ static bool link_matters(enum observed_change change, const struct link *before,
 		 !hardware_address_equal(&before->mac, &after->mac)));
 }
 
+/* What vanished with its link was not changed by anybody: it comes back with the link. */
+static void forget_standing(struct core *core, const char *link)
+{
+	for (struct resource *resource = core->intent; resource; resource = resource->hh.next) {
+		const char *needed[RESOURCE_LINKS_MAX];
+		unsigned count =
+			resource->type->needs ? resource->type->needs(resource->spec, needed) : 0;
+
+		for (unsigned i = 0; i < count; i++)
+			if (strcmp(needed[i], link) == 0)
+				resource->stands = false;
+	}
+}
+
 static void on_observed(enum object_kind kind, enum observed_change change,
 			const union object *before, const union object *after, void *userdata)
 {
@@ -185,6 +256,8 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	 * look at what is as it shall be writes nothing. */
 	if (!core->started)
 		return;
+	if (kind == OBJECT_LINK && change == OBSERVED_REMOVED)
+		forget_standing(core, before->link.name);
 	if (kind == OBJECT_LINK && change != OBSERVED_REMOVED &&
 	    link_matters(change, before ? &before->link : NULL, &after->link))
 		core_schedule_convergence(core, change == OBSERVED_ADDED ? "a link appeared"

@@ -27,6 +27,7 @@ struct core {
 	struct {
 		const struct resource_type *type;
 		void *userdata;
+		struct resource *first; /* of intent */
 	} types[TYPES_MAX];
 	unsigned types_count;
 
@@ -49,6 +50,10 @@ struct core {
 
 	bool store_behind; /* the database refused something that was done all the same */
 
+	drift_policy_t drift_policy; /* NULL: all is reverted */
+	void *drift_userdata;
+	usec_t changed_at; /* boottime of our last change to the kernel by a transaction */
+
 	sd_event_source *convergence; /* deferred look at what waits, fails or drifted */
 	char convergence_why[96];
 	sd_event_source *deadlines;			   /* next expiry or unconfirmed change */
@@ -57,15 +62,10 @@ struct core {
 	char expiry_trouble[160]; /* why something could not expire */
 };
 
-/* One resource's change from what intent says to what it shall say. */
-struct change {
-	char id[RESOURCE_KEY_MAX + 16];
-	const struct resource *before; /* of intent, borrowed; NULL: new */
-	struct resource *after;	       /* owned until the commit; NULL: to be gone */
-};
-
 struct plan {
 	struct core *core;
+	enum asker asker;
+	bool awaits_confirmation;
 	bool undoes; /* an earlier transaction: what that one adopted is left in the kernel */
 	struct change *changes;
 	size_t changes_count;
@@ -93,11 +93,27 @@ int steps_from_json(struct core *core, const json_t *array, struct step **ret, s
 void steps_free(struct step *steps, size_t count);
 
 /* guard.c */
-int guard_check(struct core *core, const struct plan *plan, bool administrator,
-		struct error *error);
+int guard_check(struct core *core, const struct plan *plan, struct error *error);
 
 /* converge.c */
 int convergence_watch(struct core *core);
+
+/* core.c: intent holds the resource (taken) or no more; it is not freed. */
+void intent_add(struct core *core, struct resource *resource);
+void intent_remove(struct core *core, struct resource *resource);
+
+/* drift.c */
+enum drift_policy drift_policy_of(struct core *core, const struct resource *resource,
+				  const char **ret_guard);
+/* Tells once that the resource is not as intent says. */
+void drift_report(struct core *core, struct resource *resource, const char *guard);
+/* Is it left alone, since too many rounds were fought? Otherwise one more is counted. */
+bool drift_rests(struct core *core, struct resource *resource, usec_t now);
+/* Adds to the proposal what makes intent follow; `observed` is NULL where nothing is left. */
+int drift_adopt(struct core *core, struct proposal *proposal, const struct resource *resource,
+		const void *observed, const char *guard);
+/* Runs what drift_adopt() collected, if anything. */
+void drift_follow(struct core *core, struct proposal *proposal);
 
 /* deadlines.c */
 int deadlines_arm(struct core *core);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include <utlist.h>
+
 #include "core-internal.h"
 #include "store-internal.h"
 
@@ -50,12 +52,38 @@ int core_new(struct core **ret, sd_event *event, const struct core_config *confi
 	return 0;
 }
 
+/* Where the resources of its type begin. */
+static struct resource **first_of_type(struct core *core, const struct resource_type *type)
+{
+	unsigned i = 0;
+
+	while (core->types[i].type != type)
+		i++;
+	return &core->types[i].first;
+}
+
+void intent_add(struct core *core, struct resource *resource)
+{
+	struct resource **first = first_of_type(core, resource->type);
+
+	HASH_ADD_KEYPTR(hh, core->intent, resource->id, strlen(resource->id), resource);
+	DL_APPEND(*first, resource);
+}
+
+void intent_remove(struct core *core, struct resource *resource)
+{
+	struct resource **first = first_of_type(core, resource->type);
+
+	HASH_DEL(core->intent, resource);
+	DL_DELETE(*first, resource);
+}
+
 static void intent_clear(struct core *core)
 {
 	struct resource *resource, *next;
 
 	HASH_ITER(hh, core->intent, resource, next) {
-		HASH_DEL(core->intent, resource);
+		intent_remove(core, resource);
 		resource_free(resource);
 	}
 }
@@ -117,7 +145,7 @@ static int intent_load_row(json_t *row, void *userdata)
 			     json_member_text(row, "id") ?: "a resource", error.message);
 		return 0;
 	}
-	HASH_ADD_KEYPTR(hh, core->intent, resource->id, strlen(resource->id), resource);
+	intent_add(core, resource);
 	return 0;
 }
 
@@ -247,6 +275,17 @@ const struct resource *core_resource(const struct core *core, const char *id)
 const struct resource *core_next_resource(const struct core *core, const struct resource *cursor)
 {
 	return cursor ? cursor->hh.next : core->intent;
+}
+
+const struct resource *core_next_of_type(const struct core *core, const struct resource_type *type,
+					 const struct resource *cursor)
+{
+	if (cursor)
+		return cursor->next;
+	for (unsigned i = 0; i < core->types_count; i++)
+		if (core->types[i].type == type)
+			return core->types[i].first;
+	return NULL;
 }
 
 size_t core_resource_count(const struct core *core)

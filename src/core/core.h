@@ -12,6 +12,7 @@
  *     transaction.h  proposals, plans, commit, rollback, undo, history
  *     event.h        what happened, for all who listen
  *     guard.h        guard rails
+ *     drift.h        what follows when somebody else changes what intent holds
  *     store.h        the database under all of it
  */
 #pragma once
@@ -19,6 +20,7 @@
 #include <systemd/sd-event.h>
 
 #include "base/base.h"
+#include "drift.h"
 #include "event.h"
 #include "guard.h"
 #include "observed.h"
@@ -62,6 +64,9 @@ struct store *core_store(const struct core *core);
 const struct resource *core_resource(const struct core *core, const char *id);
 /* Iteration over intent, in no stated order: start with NULL; NULL at the end. */
 const struct resource *core_next_resource(const struct core *core, const struct resource *cursor);
+/* The same of one type. */
+const struct resource *core_next_of_type(const struct core *core, const struct resource_type *type,
+					 const struct resource *cursor);
 size_t core_resource_count(const struct core *core);
 
 /* The state of a resource of `type` changed by itself (a link appeared, a client stopped): what

@@ -32,10 +32,11 @@ static int size_check(const struct core *core, const struct plan *plan, struct e
 		      "intent.size: intent would hold %zu resources, %d are the most", count,
 		      RESOURCES_MAX);
 	error_hint(error, "remove what is no longer wanted");
+	error_counterexample(error, "intent.size", "");
 	return r;
 }
 
-int guard_check(struct core *core, const struct plan *plan, bool administrator, struct error *error)
+int guard_check(struct core *core, const struct plan *plan, struct error *error)
 {
 	const struct guard_rail *guard = NULL;
 	int refused = size_check(core, plan, error);
@@ -43,11 +44,8 @@ int guard_check(struct core *core, const struct plan *plan, bool administrator, 
 	if (refused < 0)
 		return refused;
 	while ((guard = core_next_guard_rail(core, guard))) {
-		int r;
+		int r = guard->check(core, plan, guard->userdata, error);
 
-		if (administrator && guard->administrator_may_pass)
-			continue;
-		r = guard->check(core, plan, guard->userdata, error);
 		if (r < 0)
 			return r;
 	}

@@ -13,8 +13,8 @@ struct plan;
 struct guard_rail {
 	const char *name;    /* "management.path" */
 	const char *summary; /* one sentence for people */
-	bool administrator_may_pass;
-	/* 0, or a negative errno with `error` filled: guard.refused and the counterexample. */
+	/* 0, or a negative errno with `error` filled: guard.refused and the counterexample
+	 * (error_counterexample()). */
 	int (*check)(struct core *core, const struct plan *plan, void *userdata,
 		     struct error *error);
 	void *userdata;
@@ -24,6 +24,28 @@ struct guard_rail {
 int core_add_guard_rail(struct core *core, const struct guard_rail *guard);
 const struct guard_rail *core_next_guard_rail(const struct core *core,
 					      const struct guard_rail *cursor);
+
+/* Who asks for the plan. */
+enum asker {
+	ASKER_DAEMON, /* boot detection, a lease, convergence */
+	ASKER_AGENT,
+	ASKER_ADMINISTRATOR,
+};
+
+enum asker plan_asker(const struct plan *plan);
+/* Is it taken back by itself unless it is confirmed? */
+bool plan_awaits_confirmation(const struct plan *plan);
+
+/* What becomes of one resource of intent. */
+struct change {
+	char id[RESOURCE_KEY_MAX + 16];
+	const struct resource *before; /* of intent, borrowed; NULL: new */
+	struct resource *after;	       /* owned until the commit; NULL: to be gone */
+	bool waits;		       /* its link is not there */
+};
+
+/* Iteration over the changes of intent. */
+const struct change *plan_next_change(const struct plan *plan, const struct change *cursor);
 
 /* One step of a plan, as guard rails and listings see it. */
 struct step {

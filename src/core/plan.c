@@ -132,12 +132,15 @@ static int plan_put(struct plan *plan, struct change *change)
 	bool rewritten;
 	int r;
 
+	if (!type->observe)
+		return 0;
 	if (!observed)
 		return -ENOMEM;
 	r = type->observe(plan->core, after->spec, observed);
 	if (r == -ENODEV && links_will_be(plan, after))
 		return step_append(plan, type, change->id, NULL, after->spec);
-	if (r == -ENODEV)
+	change->waits = r == -ENODEV;
+	if (change->waits)
 		return waiting_append(plan, change->id);
 	if (r < 0)
 		return r;
@@ -175,6 +178,8 @@ static int plan_remove(struct plan *plan, struct change *change)
 	void *wanted = observed ? (char *)observed + type->spec_size : NULL;
 	int r;
 
+	if (!type->observe)
+		return 0;
 	if (!observed)
 		return -ENOMEM;
 	if (is_left_behind(plan, before))
@@ -216,7 +221,13 @@ static int change_compare(const void *a, const void *b)
 int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
 	       struct error *error)
 {
-	struct plan plan = {.core = core, .undoes = proposal->undoes, .waiting = json_array()};
+	struct plan plan = {
+		.core = core,
+		.asker = proposal->asker,
+		.awaits_confirmation = proposal->confirm_within > 0,
+		.undoes = proposal->undoes,
+		.waiting = json_array(),
+	};
 	int r = changes_collect(&plan, proposal, error);
 
 	if (r < 0 || (r = changes_validate(&plan, error)) < 0) {
@@ -262,6 +273,23 @@ const struct step *plan_next_step(const struct plan *plan, const struct step *cu
 	const struct step *next = cursor ? cursor + 1 : plan->steps;
 
 	return next && next < plan->steps + plan->steps_count ? next : NULL;
+}
+
+const struct change *plan_next_change(const struct plan *plan, const struct change *cursor)
+{
+	const struct change *next = cursor ? cursor + 1 : plan->changes;
+
+	return next && next < plan->changes + plan->changes_count ? next : NULL;
+}
+
+enum asker plan_asker(const struct plan *plan)
+{
+	return plan->asker;
+}
+
+bool plan_awaits_confirmation(const struct plan *plan)
+{
+	return plan->awaits_confirmation;
 }
 
 static const char *step_action(const struct step *step)

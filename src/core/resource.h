@@ -50,7 +50,8 @@ struct resource_type {
 	/* May this be asked for here and now? Called before anything changes. Optional. */
 	int (*validate)(struct core *core, const void *spec, struct error *error);
 	/*
-	 * What there is of the resource of `wanted`'s identity: 1 and `ret_spec` filled; 0 when
+	 * Optional: without it the resource stands in intent alone, and no step is ever needed for
+	 * it. What there is of the resource of `wanted`'s identity: 1 and `ret_spec` filled; 0 when
 	 * there is none; -ENODEV when it cannot be yet (its link is missing: it waits).
 	 */
 	int (*observe)(struct core *core, const void *wanted, void *ret_spec);
@@ -99,10 +100,15 @@ struct resource {
 	void *baseline; /* observed before intent took it; only of types that restore, else NULL */
 	char *id;	/* "type/key" */
 	UT_hash_handle hh;
+	struct resource *next, *prev; /* of the same type in intent */
 	/* What hinders it, for people: "" when it stands. Not stored. */
 	char trouble[160];
-	usec_t retry_at; /* boottime of the next attempt, 0 for none */
-	unsigned attempts;
+	usec_t retry_at;       /* boottime of the next attempt, 0 for none */
+	unsigned attempts;     /* that failed, one after the other */
+	bool stands;	       /* the kernel had it when last looked at: a difference is drift */
+	unsigned fight_rounds; /* somebody changed it, we changed it back; from `fight_began` on */
+	usec_t fight_began;    /* boottime */
+	usec_t truce_until;    /* boottime; 0: there is no fight */
 	_Alignas(max_align_t) unsigned char spec[];
 };
 

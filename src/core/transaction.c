@@ -110,15 +110,20 @@ void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction)
 		struct change *change = &plan->changes[i];
 		struct resource *before = (struct resource *)change->before, *after;
 
+		/* A guard may say something else now about what drifted. */
+		if (!(before ?: change->after)->type->observe)
+			core_schedule_convergence(core, "guard rails were changed");
+
 		if (before) {
-			HASH_DEL(core->intent, before);
+			intent_remove(core, before);
 			resource_free(before);
 			change->before = NULL;
 		}
 		after = TAKE_PTR(change->after);
 		if (after) {
 			after->transaction = transaction;
-			HASH_ADD_KEYPTR(hh, core->intent, after->id, strlen(after->id), after);
+			after->stands = !change->waits;
+			intent_add(core, after);
 		}
 	}
 }
@@ -169,6 +174,8 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 			     error->message);
 		return r;
 	}
+	if (plan->steps_count)
+		core->changed_at = clock_boottime_usec();
 	intent_adopt(core, plan, outcome->transaction);
 	/* Where the disk still refuses, the timer of deadlines tries again. */
 	(void)store_catch_up(core, &ignored);
@@ -274,7 +281,7 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 	if (!outcome.steps)
 		r = error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
 	if (r >= 0 && !proposal->unguarded)
-		r = guard_check(core, &plan, proposal->administrator, error);
+		r = guard_check(core, &plan, error);
 	if (r >= 0 && dry_run)
 		outcome.state = TRANSACTION_PLANNED;
 	else if (r >= 0 && plan.changes_count == 0)
@@ -409,14 +416,15 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 }
 
 static int undo(struct core *core, const json_t *entry, uint64_t number, bool partial,
-		const struct provenance *provenance, bool dry_run, struct outcome *ret,
-		struct error *error)
+		enum asker asker, const struct provenance *provenance, bool dry_run,
+		struct outcome *ret, struct error *error)
 {
 	_cleanup_proposal_ struct proposal proposal;
 	int r;
 
 	proposal_init(&proposal, "tx.undo");
 	proposal.provenance = *provenance;
+	proposal.asker = asker;
 	proposal.durable = !partial;
 	proposal.undoes = number;
 	/* What was not confirmed goes in any case: nobody may be left to be kept out. */
@@ -432,8 +440,9 @@ static int undo(struct core *core, const json_t *entry, uint64_t number, bool pa
 	return r;
 }
 
-int transaction_undo(struct core *core, uint64_t number, const struct provenance *provenance,
-		     bool dry_run, struct outcome *ret, struct error *error)
+int transaction_undo(struct core *core, uint64_t number, enum asker asker,
+		     const struct provenance *provenance, bool dry_run, struct outcome *ret,
+		     struct error *error)
 {
 	_cleanup_json_ json_t *entry = NULL;
 	const char *state;
@@ -446,7 +455,7 @@ int transaction_undo(struct core *core, uint64_t number, const struct provenance
 		return error_set(error, ERROR_TX_NOT_UNDOABLE, "transaction",
 				 "transaction %llu is %s already", (unsigned long long)number,
 				 state);
-	return undo(core, entry, number, false, provenance, dry_run, ret, error);
+	return undo(core, entry, number, false, asker, provenance, dry_run, ret, error);
 }
 
 int transaction_withdraw(struct core *core, uint64_t number, const char *why, struct error *error)
@@ -458,7 +467,7 @@ int transaction_withdraw(struct core *core, uint64_t number, const char *why, st
 	if (r < 0)
 		return r;
 	text_copy(provenance.reason, sizeof(provenance.reason), why);
-	return undo(core, entry, number, true, &provenance, false, NULL, error);
+	return undo(core, entry, number, true, ASKER_DAEMON, &provenance, false, NULL, error);
 }
 
 int transaction_history(struct core *core, uint64_t before, unsigned limit, bool changes,

@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include "guard.h"
 #include "resource.h"
 
 struct edit {
@@ -30,7 +31,7 @@ struct proposal {
 	usec_t confirm_within;		    /* rolled back unless confirmed; 0 for not asked */
 	uint64_t undoes;	/* transaction that is undone once this is committed; 0 for none */
 	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
-	bool administrator;	/* may pass guard rails that only an administrator may */
+	enum asker asker;	/* guard rails may hold an agent that let an administrator pass */
 	bool unguarded;		/* what the network itself gave or took: no guard rail holds that */
 	bool durable;		/* the answer waits until a power cut cannot take it back */
 	struct edit *edits, **tail;
@@ -91,8 +92,9 @@ int transaction_confirm(struct core *core, uint64_t number, struct error *error)
 
 /* Undoes a transaction: each resource that it changed becomes what it was before. Refused with
  * tx.not_undoable when a later transaction changed one of them. */
-int transaction_undo(struct core *core, uint64_t number, const struct provenance *provenance,
-		     bool dry_run, struct outcome *ret, struct error *error);
+int transaction_undo(struct core *core, uint64_t number, enum asker asker,
+		     const struct provenance *provenance, bool dry_run, struct outcome *ret,
+		     struct error *error);
 
 /* The newest `limit` transactions before number `before` (0: the newest of all), newest first, as a
  * JSON array. With `changes`, each with its resources before and after. */

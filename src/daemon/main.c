@@ -14,6 +14,7 @@
 #include "adopt/adopt.h"
 #include "dhcp/service.h"
 #include "dns/dns.h"
+#include "guards/guards.h"
 #include "link/link.h"
 #include "namespace.h"
 #include "online/online.h"
@@ -76,6 +77,23 @@ static bool leaves_alone(const struct link *link, void *userdata)
 	return adopt_leaves_alone(link, daemon->adopt);
 }
 
+/* The guards of kind management say who must reach this host. */
+static unsigned stated(struct management_stated ret[MANAGEMENT_STATED_MAX], void *userdata)
+{
+	struct daemon *daemon = userdata;
+	const struct resource *resource = NULL;
+	unsigned count = 0;
+
+	while (count < MANAGEMENT_STATED_MAX &&
+	       (resource = guards_next(daemon->core, GUARD_MANAGEMENT, resource))) {
+		const struct guard_spec *guard = guard_spec_of(resource);
+
+		ret[count].peer = guard->peer;
+		ret[count++].port = guard->port;
+	}
+	return count;
+}
+
 static void on_adoptable(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -89,6 +107,7 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 				   .receive_buffer = options->receive_buffer};
 	struct link_manager_config link = {.configure_new = options->configure_new,
 					   .leaves_alone = leaves_alone,
+					   .stated = stated,
 					   .userdata = daemon};
 	struct adopt_config adopt = {.automatic = options->configure_new,
 				     .changed = on_adoptable,
@@ -106,6 +125,8 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 	r = core_new(&daemon->core, daemon->event, &core, error);
 	if (r < 0)
 		return r;
+	if ((r = guards_register(daemon->core)) < 0)
+		return stage_failed("the guard rails", r, error);
 	if ((r = link_manager_new(&daemon->link_manager, daemon->core, &link)) < 0)
 		return stage_failed("the link manager", r, error);
 	if ((r = dns_service_new(&daemon->dns, daemon->core, resolv_conf)) < 0)

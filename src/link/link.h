@@ -151,10 +151,21 @@ int setting_watch_new(struct netlink_watch **ret, struct core *core);
 
 struct link_manager;
 
+/* What an administrator has stated about who manages this host. */
+struct management_stated {
+	struct ip_prefix peer; /* must be reached at all times; unset: none */
+	uint16_t port;	       /* whoever is connected to it must be; 0: none */
+};
+
+#define MANAGEMENT_STATED_MAX 64
+
 struct link_manager_config {
 	bool configure_new; /* configure links of ours that intent does not name, by DHCP */
 	/* Is the link to be left as it is, though nobody named it in intent? NULL: none is. */
 	bool (*leaves_alone)(const struct link *link, void *userdata);
+	/* What was stated, beyond ports 22 and 9090; returns how many of `ret` were filled. NULL:
+	 * nothing. */
+	unsigned (*stated)(struct management_stated ret[MANAGEMENT_STATED_MAX], void *userdata);
 	void *userdata;
 };
 

@@ -25,16 +25,22 @@ struct session {
 };
 
 struct sessions {
+	const struct link_manager_config *config; /* says what was stated */
+	struct management_stated stated[MANAGEMENT_STATED_MAX];
+	unsigned stated_count;
 	struct session list[SESSIONS_MAX];
 	unsigned count;
 	usec_t read; /* boottime, 0 for never */
 };
 
-static bool is_management_port(uint16_t port)
+static bool is_management_port(const struct sessions *sessions, uint16_t port)
 {
 	for (unsigned i = 0; i < ARRAY_SIZE(management_ports); i++)
 		if (management_ports[i] == port)
 			return true;
+	for (unsigned i = 0; i < sessions->stated_count; i++)
+		if (sessions->stated[i].port == port)
+			return port;
 	return false;
 }
 
@@ -65,7 +71,7 @@ static int session_collect(const struct nlmsghdr *message, void *userdata)
 	struct session session;
 
 	if (message->nlmsg_len < NLMSG_LENGTH(sizeof(*diag)) ||
-	    !is_management_port(ntohs(diag->id.idiag_sport)))
+	    !is_management_port(sessions, ntohs(diag->id.idiag_sport)))
 		return 0;
 	session = (struct session){
 		.local = diag_address(diag->idiag_family, diag->id.idiag_src),
@@ -101,13 +107,30 @@ static int sessions_read(struct sessions *ret)
 	return r < 0 ? r : netlink_query(socket, &query.header, session_collect, ret);
 }
 
+/* Asks what was stated; true when that is not what it was. */
+static bool stated_refresh(struct sessions *sessions)
+{
+	struct management_stated before[MANAGEMENT_STATED_MAX];
+	unsigned count = sessions->stated_count;
+
+	if (!sessions->config->stated)
+		return false;
+	memcpy(before, sessions->stated, sizeof(before));
+	memset(sessions->stated, 0, sizeof(sessions->stated));
+	sessions->stated_count =
+		sessions->config->stated(sessions->stated, sessions->config->userdata);
+	return sessions->stated_count != count ||
+	       memcmp(before, sessions->stated, sizeof(before)) != 0;
+}
+
 /* Reads who is connected, unless that was done within SESSIONS_FRESH. */
 static int sessions_refresh(struct sessions *sessions)
 {
 	usec_t now = clock_boottime_usec();
+	bool other = stated_refresh(sessions);
 	int r;
 
-	if (sessions->read && now - sessions->read < SESSIONS_FRESH)
+	if (!other && sessions->read && now - sessions->read < SESSIONS_FRESH)
 		return 0;
 	r = sessions_read(sessions);
 	sessions->read = r < 0 ? 0 : now;
@@ -123,6 +146,7 @@ static int refuse(const struct session *session, const char *what, struct error 
 
 	error_hint(error, "put another way to reach this host into the same change, or end the "
 			  "session first");
+	error_counterexample(error, "management.path", "");
 	return r;
 }
 
@@ -151,6 +175,24 @@ static int session_check(struct core *core, const struct plan *plan, const struc
 		return refuse(session, what, error);
 	}
 	return 0;
+}
+
+/* A stated peer is on no connection that is known here: the way there is what counts. */
+static int stated_check(struct core *core, const struct plan *plan, const struct ip_prefix *peer,
+			struct error *error)
+{
+	char text[IP_PREFIX_TEXT_MAX];
+	int r;
+
+	if (!outlook_path_is_usable(core, NULL, &peer->address) ||
+	    outlook_path_is_usable(core, plan, &peer->address))
+		return 0;
+	r = error_set(error, ERROR_GUARD_REFUSED, NULL,
+		      "management.path: the stated peer %s would be out of reach",
+		      ip_prefix_print(peer, text));
+	error_hint(error, "put another route to it into the same change");
+	error_counterexample(error, "management.path", "");
+	return r;
 }
 
 /* What is added may hide what was there. */
@@ -201,10 +243,19 @@ static int management_check(struct core *core, const struct plan *plan, void *us
 		if (r < 0)
 			return r;
 	}
+	for (unsigned i = 0; i < sessions->stated_count; i++) {
+		const struct ip_prefix *peer = &sessions->stated[i].peer;
+
+		if (ip_address_is_set(&peer->address))
+			r = stated_check(core, plan, peer, error);
+		if (r < 0)
+			return r;
+	}
 	return 0;
 }
 
-int management_guard_add(struct core *core, struct sessions **ret)
+int management_guard_add(struct core *core, const struct link_manager_config *config,
+			 struct sessions **ret)
 {
 	struct sessions *sessions = calloc(1, sizeof(*sessions));
 	const struct guard_rail guard = {
@@ -217,6 +268,8 @@ int management_guard_add(struct core *core, struct sessions **ret)
 	};
 	int r = sessions ? core_add_guard_rail(core, &guard) : -ENOMEM;
 
+	if (sessions)
+		sessions->config = config;
 	if (r < 0)
 		free(sessions);
 	else

@@ -331,7 +331,7 @@ int link_manager_new(struct link_manager **ret, struct core *core,
 	if (r >= 0)
 		r = setting_watch_new(&manager->settings, core);
 	if (r >= 0)
-		r = management_guard_add(core, &manager->sessions);
+		r = management_guard_add(core, &manager->config, &manager->sessions);
 	if (r >= 0)
 		r = observed_add_handler(core_observed(core), on_observed, on_synchronised,
 					 manager);

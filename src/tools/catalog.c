@@ -11,13 +11,29 @@
 #define CURSOR_MAX     32
 
 const struct tool_set *const all_tools[] = {
-	&status_tools,	&interface_tools,    &configure_tools,
-	&route_tools,	&route_change_tools, &neighbour_tools,
-	&explain_tools, &transaction_tools,  &ping_tools,
-	&lookup_tools,	&port_tools,	     &traceroute_tools,
-	&http_tools,	&connection_tools,   &bandwidth_tools,
-	&event_tools,	&adopt_tools,	     &import_tools,
-	&layout_tools,	&suggest_tools,	     NULL,
+	&status_tools,
+	&interface_tools,
+	&configure_tools,
+	&route_tools,
+	&route_change_tools,
+	&neighbour_tools,
+	&explain_tools,
+	&transaction_tools,
+	&ping_tools,
+	&lookup_tools,
+	&port_tools,
+	&traceroute_tools,
+	&http_tools,
+	&connection_tools,
+	&bandwidth_tools,
+	&event_tools,
+	&adopt_tools,
+	&import_tools,
+	&layout_tools,
+	&export_tools,
+	&suggest_tools,
+	&guard_tools,
+	NULL,
 };
 
 struct page {

@@ -126,6 +126,11 @@ void change_provenance(const struct tool_call *call, struct provenance *ret)
 	text_copy(ret->goal, sizeof(ret->goal), json_member_text(arguments, "goal"));
 }
 
+enum asker change_asker(const struct tool_call *call)
+{
+	return tool_call_role(call) == ROLE_ADMIN ? ASKER_ADMINISTRATOR : ASKER_AGENT;
+}
+
 int change_run(struct tool_call *call, const struct tool *tool, bool dry_run, json_t **ret,
 	       struct error *error)
 {
@@ -138,7 +143,7 @@ int change_run(struct tool_call *call, const struct tool *tool, bool dry_run, js
 
 	proposal_init(&proposal, tool->name);
 	change_provenance(call, &proposal.provenance);
-	proposal.administrator = tool_call_role(call) == ROLE_ADMIN;
+	proposal.asker = change_asker(call);
 	proposal.durable = true;
 	proposal.confirm_within = (usec_t)confirm_within * USEC_PER_SEC;
 	if (expires_in > 0)

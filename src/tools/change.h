@@ -20,6 +20,9 @@ int change_run(struct tool_call *call, const struct tool *tool, bool dry_run, js
 json_t *change_answer(const struct outcome *outcome);
 char *change_summarise(const json_t *result);
 
+/* As whom guard rails know the caller. */
+enum asker change_asker(const struct tool_call *call);
+
 /* "uid:1000", reason and goal of a call's arguments. */
 void change_provenance(const struct tool_call *call, struct provenance *ret);
 

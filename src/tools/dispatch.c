@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "guards/guards.h"
 #include "record.h"
 #include "text_buffer.h"
 
@@ -173,17 +174,15 @@ static void answer_error(struct tool_call *call, const char *result, const struc
 {
 	_cleanup_text_buffer_ struct text_buffer structured = {0};
 	char summary[sizeof(error->message) + sizeof(error->hint) + 64];
-	const char *code = error_code_text(error->code);
+	const char *code = error_code_text(error->code), *name, *text;
 
 	text_buffer_format(&structured, "{\"error\":{\"code\":\"%s\",\"message\":", code);
 	text_buffer_quote(&structured, error->message, strlen(error->message));
-	if (error->parameter[0]) {
-		text_buffer_put(&structured, ",\"parameter\":");
-		text_buffer_quote(&structured, error->parameter, strlen(error->parameter));
-	}
-	if (error->hint[0]) {
-		text_buffer_put(&structured, ",\"hint\":");
-		text_buffer_quote(&structured, error->hint, strlen(error->hint));
+	for (unsigned i = 0; (text = error_member(error, i, &name)); i++) {
+		if (!text[0])
+			continue;
+		text_buffer_format(&structured, ",\"%s\":", name);
+		text_buffer_quote(&structured, text, strlen(text));
 	}
 	text_buffer_put(&structured, "}}");
 	snprintf(summary, sizeof(summary), "%s: %s%s%s%s", code, error->message,
@@ -284,10 +283,14 @@ static int call_begin(struct tool_call *call, struct error *error)
  */
 static int call_check_amount(const struct tool_call *call, struct error *error)
 {
+	struct change_limit limit;
+
 	if (call->caller.role != ROLE_AGENT || !call->tool->undoable ||
 	    json_member_true(call->arguments, "dry_run"))
 		return 0;
-	return users_take_change(&call->dispatcher->users, call->caller.uid, call->started, error);
+	guards_limit(tool_call_core(call), &limit.count, &limit.period);
+	return users_take_change(&call->dispatcher->users, call->caller.uid, &limit, call->started,
+				 error);
 }
 
 static int call_check_role(const struct tool_call *call, struct error *error)

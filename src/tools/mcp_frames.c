@@ -71,15 +71,15 @@ void mcp_write_error(struct mcp *mcp, const json_t *id, int code, const char *me
 {
 	_cleanup_json_ json_t *object = data ?: json_object();
 	struct text_buffer *out = &mcp->output;
+	const char *name, *text;
 	int r = 0;
 
 	if (error) {
 		r |= json_put(object, "code", json_string(error_code_text(error->code)));
 		r |= json_put(object, "message", json_string(error->message));
-		if (error->parameter[0])
-			r |= json_put(object, "parameter", json_string(error->parameter));
-		if (error->hint[0])
-			r |= json_put(object, "hint", json_string(error->hint));
+		for (unsigned i = 0; (text = error_member(error, i, &name)); i++)
+			if (text[0])
+				r |= json_put(object, name, json_string(text));
 	}
 	text_buffer_put(out, "{\"jsonrpc\":\"2.0\",\"id\":");
 	if (id)

@@ -179,6 +179,9 @@ static const struct field error_members[] = {
 	{"message", FIELD_TEXT, .required = true, .help = "What was wrong"},
 	{"parameter", FIELD_TEXT, .help = "The parameter it is about"},
 	{"hint", FIELD_TEXT, .help = "What to do about it"},
+	{"guard", FIELD_TEXT, .help = "Name of the guard rail that refused"},
+	{"resource", FIELD_TEXT,
+	 .help = "The counterexample: what the guard rail will not have changed so"},
 	FIELD_END,
 };
 

@@ -69,6 +69,7 @@ static int call_adopt(struct tool_call *call, json_t **ret, struct error *error)
 		.asked = true,
 		.dry_run = json_member_true(arguments, "dry_run"),
 		.while_running = json_member_true(arguments, "while_running"),
+		.asker = change_asker(call),
 	};
 	size_t i;
 

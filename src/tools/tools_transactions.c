@@ -149,7 +149,7 @@ static int call_undo(struct tool_call *call, json_t **ret, struct error *error)
 	if (r < 0)
 		return r;
 	change_provenance(call, &provenance);
-	r = transaction_undo(tool_call_core(call), number, &provenance,
+	r = transaction_undo(tool_call_core(call), number, change_asker(call), &provenance,
 			     json_member_true(arguments, "dry_run"), &outcome, error);
 	if (r < 0)
 		return r;

@@ -1,7 +1,5 @@
 #include "users.h"
 
-#define CHANGE_TIME (CHANGES_PERIOD / CHANGES_MAX)
-
 struct user {
 	uid_t uid;
 	unsigned calls; /* under way */
@@ -67,24 +65,26 @@ void users_leave(struct users *users, uid_t uid, usec_t now)
 
 /* The generic cell rate algorithm (ITU-T I.371): each change takes its time from what is to come.
  */
-int users_take_change(struct users *users, uid_t uid, usec_t now, struct error *error)
+int users_take_change(struct users *users, uid_t uid, const struct change_limit *limit, usec_t now,
+		      struct error *error)
 {
 	struct user *user = find(users, uid);
-	usec_t had, wait;
+	usec_t period = limit->period * USEC_PER_SEC, had, wait;
 	int r;
 
 	if (!user)
 		return 0;
-	had = usec_add(MAX(user->changes, now), CHANGE_TIME);
-	wait = usec_sub(had, usec_add(now, CHANGES_PERIOD));
+	had = usec_add(MAX(user->changes, now), period / limit->count);
+	wait = usec_sub(had, usec_add(now, period));
 	if (wait == 0) {
 		user->changes = had;
 		return 0;
 	}
 	r = error_set(error, ERROR_GUARD_REFUSED, NULL,
-		      "limit.changes: uid %u has made %d changes within %u s", uid, CHANGES_MAX,
-		      (unsigned)(CHANGES_PERIOD / USEC_PER_SEC));
+		      "limit.changes: uid %u has made %u changes within %u s", uid, limit->count,
+		      limit->period);
 	error_hint(error, "the next is possible in %u s; net.apply makes many as one",
 		   (unsigned)((wait + USEC_PER_SEC - 1) / USEC_PER_SEC));
+	error_counterexample(error, "limit.changes", "");
 	return r;
 }

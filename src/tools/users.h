@@ -12,8 +12,10 @@
 #define CALLS_PER_UID_MAX 64
 
 /* Changes of one agent: so many at once, and again as time goes by. */
-#define CHANGES_MAX    30
-#define CHANGES_PERIOD (60 * USEC_PER_SEC)
+struct change_limit {
+	unsigned count;	 /* at least 1 */
+	unsigned period; /* seconds, at least 1 */
+};
 
 struct user;
 
@@ -30,4 +32,5 @@ void users_leave(struct users *users, uid_t uid, usec_t now);
 
 /* A user of whom a call is under way makes a change at `now` (boottime): 0, or guard.refused with
  * the time from which it is possible. */
-int users_take_change(struct users *users, uid_t uid, usec_t now, struct error *error);
+int users_take_change(struct users *users, uid_t uid, const struct change_limit *limit, usec_t now,
+		      struct error *error);

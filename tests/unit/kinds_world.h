@@ -110,7 +110,8 @@ static inline void world_undo(struct world *world, uint64_t number)
 {
 	struct provenance provenance = {.owner = "uid:0"};
 
-	if (transaction_undo(world->core, number, &provenance, false, NULL, &world->error) < 0)
+	if (transaction_undo(world->core, number, ASKER_ADMINISTRATOR, &provenance, false, NULL,
+			     &world->error) < 0)
 		fail_msg("%s", world->error.message);
 }
 

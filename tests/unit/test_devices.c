@@ -175,8 +175,9 @@ static void test_veth_and_what_lies_on_it(void **state)
 	world_put(world,
 		  "[[\"device\",{\"name\":\"m0\",\"kind\":\"macvlan\",\"macvlan\":{\"parent\":"
 		  "\"v0\"}}]]");
-	assert_true(transaction_undo(world->core, all, &(struct provenance){.owner = "x"}, false,
-				     NULL, &world->error) < 0);
+	assert_true(transaction_undo(world->core, all, ASKER_ADMINISTRATOR,
+				     &(struct provenance){.owner = "x"}, false, NULL,
+				     &world->error) < 0);
 	assert_int_equal(world->error.code, ERROR_TX_NOT_UNDOABLE);
 }
 

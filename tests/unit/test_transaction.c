@@ -277,11 +277,15 @@ static void test_undo(void **state)
 	uint64_t first = put(world, "a", 1), second = put(world, "a", 2);
 	struct error error;
 
-	assert_true(transaction_undo(world->core, first, &who, false, NULL, &error) < 0);
+	assert_true(transaction_undo(world->core, first, ASKER_ADMINISTRATOR, &who, false, NULL,
+				     &error) < 0);
 	assert_int_equal(error.code, ERROR_TX_NOT_UNDOABLE);
-	assert_int_equal(transaction_undo(world->core, second, &who, false, NULL, &error), 0);
+	assert_int_equal(transaction_undo(world->core, second, ASKER_ADMINISTRATOR, &who, false,
+					  NULL, &error),
+			 0);
 	assert_int_equal(world->kernel[0], 1);
-	assert_true(transaction_undo(world->core, second, &who, false, NULL, &error) < 0);
+	assert_true(transaction_undo(world->core, second, ASKER_ADMINISTRATOR, &who, false, NULL,
+				     &error) < 0);
 }
 
 static void test_undo_of_a_removal_brings_the_old_provenance_back(void **state)
@@ -297,8 +301,8 @@ static void test_undo_of_a_removal_brings_the_old_provenance_back(void **state)
 	assert_int_equal(proposal_remove(&proposal, "thing/a"), 0);
 	assert_int_equal(finish(world, &proposal, &outcome, &error), 0);
 	assert_int_equal(world->kernel[0], 0);
-	assert_int_equal(transaction_undo(world->core, outcome.transaction, &who, false, NULL,
-					  &error),
+	assert_int_equal(transaction_undo(world->core, outcome.transaction, ASKER_ADMINISTRATOR,
+					  &who, false, NULL, &error),
 			 0);
 	assert_int_equal(world->kernel[0], 1);
 	assert_string_equal(core_resource(world->core, "thing/a")->provenance.owner, "tester");

@@ -19,13 +19,15 @@ static void test_calls_at_once_are_bounded(void **state)
 	users_clear(&users);
 }
 
+static const struct change_limit limit = {30, 60};
+
 /* As a call of a tool that changes something. */
 static int change(struct users *users, uid_t uid, usec_t now, struct error *error)
 {
 	int r = users_enter(users, uid, error);
 
 	assert_int_equal(r, 0);
-	r = users_take_change(users, uid, now, error);
+	r = users_take_change(users, uid, &limit, now, error);
 	users_leave(users, uid, now);
 	return r;
 }
@@ -36,7 +38,7 @@ static void test_changes_in_a_time_are_bounded(void **state)
 	struct error error;
 	usec_t now = START;
 
-	for (unsigned i = 0; i < CHANGES_MAX; i++)
+	for (unsigned i = 0; i < limit.count; i++)
 		assert_int_equal(change(&users, 1000, now, &error), 0);
 	assert_true(change(&users, 1000, now, &error) < 0);
 	assert_int_equal(error.code, ERROR_GUARD_REFUSED);
@@ -44,11 +46,11 @@ static void test_changes_in_a_time_are_bounded(void **state)
 	assert_int_equal(change(&users, 1001, now, &error), 0);
 
 	/* One comes back in each thirtieth of the time, and all in the whole of it. */
-	now += CHANGES_PERIOD / CHANGES_MAX;
+	now += (limit.period * USEC_PER_SEC) / limit.count;
 	assert_int_equal(change(&users, 1000, now, &error), 0);
 	assert_true(change(&users, 1000, now, &error) < 0);
-	now += CHANGES_PERIOD;
-	for (unsigned i = 0; i < CHANGES_MAX; i++)
+	now += (limit.period * USEC_PER_SEC);
+	for (unsigned i = 0; i < limit.count; i++)
 		assert_int_equal(change(&users, 1000, now, &error), 0);
 	assert_true(change(&users, 1000, now, &error) < 0);
 	users_clear(&users);
@@ -67,7 +69,7 @@ static void test_who_waits_for_nothing_is_forgotten(void **state)
 	assert_int_equal(change(&users, 1000, START, &error), 0);
 	assert_non_null(users.by_uid);
 	assert_int_equal(users_enter(&users, 1, &error), 0);
-	users_leave(&users, 1, START + CHANGES_PERIOD);
+	users_leave(&users, 1, START + (limit.period * USEC_PER_SEC));
 	assert_null(users.by_uid);
 }
 
