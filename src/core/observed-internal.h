@@ -26,6 +26,7 @@ struct observed {
 	struct link_index links;
 	struct followed *followed; /* neighbours; all others are left out */
 	size_t followed_count;
+	uint32_t routes_of[256]; /* by protocol */
 	struct handler *handlers;
 	size_t handler_count;
 	bool synchronised, synchronised_once;
@@ -58,5 +59,9 @@ void observed_route_left_out(struct observed *observed, const struct route *rout
  * of the main table that prefer the source `address`, if no link holds it any more. */
 void observed_link_lost_routes(struct observed *observed, int link, int family);
 void observed_source_lost_routes(struct observed *observed, const struct address *address);
+/* The mirror's routes are one less by `before`, one more by `after`; either may be NULL. A protocol
+ * of which there are too many is left out from here on. */
+void observed_route_counted(struct observed *observed, const struct route *before,
+			    const struct route *after);
 /* A nexthop object is gone, and with it its routes. */
 void observed_nexthop_gone(void *userdata);

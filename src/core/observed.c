@@ -43,6 +43,8 @@ void observed_object_remove(struct observed *observed, enum object_kind kind, vo
 	union object before;
 
 	copy_out(kind, &before, object);
+	if (kind == OBJECT_ROUTE)
+		observed_route_counted(observed, &before.route, NULL);
 	if (kind == OBJECT_LINK)
 		link_index_remove(&observed->links, &before.link);
 	table_remove(&observed->tables[kind], object);
@@ -66,6 +68,8 @@ void observed_object_add(struct observed *observed, enum object_kind kind, const
 		return;
 	}
 	table_mark(table, added);
+	if (kind == OBJECT_ROUTE)
+		observed_route_counted(observed, NULL, added);
 	tell_added(observed, kind, added);
 }
 
@@ -79,6 +83,8 @@ void observed_object_change(struct observed *observed, enum object_kind kind, vo
 	table_mark(&observed->tables[kind], object);
 	if (object_equal(kind, &before, object))
 		return;
+	if (kind == OBJECT_ROUTE)
+		observed_route_counted(observed, &before.route, object);
 	if (kind == OBJECT_LINK && link_index_rename(&observed->links, &before.link, object) < 0)
 		out_of_memory(observed, kind);
 	copy_out(kind, &after, object);
@@ -225,7 +231,7 @@ static void on_object(enum object_kind kind, const union object *object,
 		observed_link_there(observed, &object->link);
 	else if (kind == OBJECT_ROUTE && announcement == NETLINK_DUMPED)
 		observed_route_dumped(observed, &object->route);
-	else if (kind == OBJECT_ROUTE && !netlink_route_is_kept(&object->route))
+	else if (kind == OBJECT_ROUTE && !observed_keeps_route(observed, &object->route))
 		observed_route_left_out(observed, &object->route, announcement);
 	else if (kind == OBJECT_ROUTE)
 		observed_route_announced(observed, &object->route, announcement);

@@ -4,8 +4,9 @@
  * Filled by the netlink monitor; look-ups are by hash and never ask the kernel. Pointers returned
  * here are borrowed and hold until the event loop runs again.
  *
- * Left out is what there may be very much of: neighbours but those that somebody follows, and the
- * routes of routing daemons but for default routes (netlink_route_is_kept()). Who decides by routes
+ * Left out is what there may be very much of: neighbours but those that somebody follows, and
+ * routes of routing daemons, or of anybody else who made more than ROUTES_OF_ONE_MOST, but for
+ * default routes. Who decides by routes
  * asks for those with observed_ask_route() or observed_each_left_out(), which cost nothing where
  * there are none.
  */
@@ -14,6 +15,8 @@
 #include "netlink/netlink.h"
 
 struct observed;
+
+#define ROUTES_OF_ONE_MOST 16384 /* of one protocol, ours and the kernel's apart */
 
 enum observed_change { OBSERVED_ADDED, OBSERVED_CHANGED, OBSERVED_REMOVED };
 
@@ -74,6 +77,7 @@ int observed_refresh_link(struct observed *observed, struct netlink_socket *sock
 
 /* Are there routes that the mirror leaves out, or were there at some time? */
 bool observed_leaves_out_routes(const struct observed *observed);
+bool observed_keeps_route(const struct observed *observed, const struct route *route);
 
 /* The route, mirrored or not, by which the kernel sends to `address` now. Returns 1, or 0 where
  * there is none, the kernel does not say, or the mirror leaves out nothing. */

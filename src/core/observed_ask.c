@@ -1,4 +1,5 @@
 /* What the kernel is asked for, because it does not announce it or the mirror leaves it out. */
+#include "netlink/filter.h"
 #include "observed-internal.h"
 
 /* ---- links ---- */
@@ -126,7 +127,12 @@ void observed_unfollow_neighbour(struct observed *observed, const struct ip_addr
 
 bool observed_leaves_out_routes(const struct observed *observed)
 {
-	return netlink_monitor_leaves_out_routes(observed->monitor);
+	return netlink_monitor_filter(observed->monitor)->leaves_out;
+}
+
+bool observed_keeps_route(const struct observed *observed, const struct route *route)
+{
+	return filter_keeps_route(netlink_monitor_filter(observed->monitor), route);
 }
 
 struct route_answer {
@@ -161,6 +167,7 @@ int observed_ask_route(const struct observed *observed, struct netlink_socket *s
 }
 
 struct left_out {
+	const struct filter *filter;
 	void (*each)(const struct route *route, void *userdata);
 	void *userdata;
 };
@@ -171,7 +178,8 @@ static int take_left_out(const struct nlmsghdr *message, void *userdata)
 	union object object;
 	enum object_kind kind;
 
-	if (netlink_is_left_out(message) && netlink_parse(message, &kind, &object) == 0)
+	if (filter_leaves_out(left_out->filter, message) &&
+	    netlink_parse(message, &kind, &object) == 0)
 		left_out->each(&object.route, left_out->userdata);
 	return 0;
 }
@@ -180,7 +188,7 @@ int observed_each_left_out(const struct observed *observed, struct netlink_socke
 			   int family, uint32_t table,
 			   void (*each)(const struct route *route, void *userdata), void *userdata)
 {
-	struct left_out left_out = {each, userdata};
+	struct left_out left_out = {netlink_monitor_filter(observed->monitor), each, userdata};
 	uint8_t buffer[NETLINK_MESSAGE_MAX];
 	int r;
 

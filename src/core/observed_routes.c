@@ -164,3 +164,17 @@ void observed_nexthop_gone(void *userdata)
 			return;
 		}
 }
+
+/* ---- a crowd ---- */
+
+void observed_route_counted(struct observed *observed, const struct route *before,
+			    const struct route *after)
+{
+	if (before)
+		observed->routes_of[before->protocol]--;
+	if (!after || ++observed->routes_of[after->protocol] <= ROUTES_OF_ONE_MOST ||
+	    after->protocol == AIOSNET_PROTOCOL || after->protocol == RTPROT_KERNEL)
+		return;
+	if (observed_keeps_route(observed, after) && after->destination.length > 0)
+		netlink_monitor_leave_out(observed->monitor, after->protocol);
+}

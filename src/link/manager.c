@@ -308,7 +308,7 @@ static void on_synchronised(bool first, void *userdata)
 	if (first)
 		return;
 	core_publish(manager->core, "observed.resynchronised", NULL,
-		     "the kernel's announcements overran; the mirror was made true again");
+		     "the mirror of the kernel was in doubt, and is true again");
 	schedule_look(manager);
 }
 

@@ -129,10 +129,14 @@ static unsigned route_rank(const void *data)
 	return spec->nexthops_count || ip_address_is_set(&spec->gateway);
 }
 
-static const struct route *route_in_place(struct core *core, const struct route_spec *spec)
+/* Where the mirror leaves routes out, the kernel says of one if it is the one that it would choose:
+ * then it is in `asked`. */
+static const struct route *route_in_place(struct core *core, const struct route_spec *spec,
+					  struct route *asked)
 {
 	const struct observed *observed = core_observed(core);
 	const struct link *link = observed_link_by_name(observed, spec->link);
+	const struct route *found;
 	struct route place = {
 		.destination = spec->destination,
 		.table = spec->table,
@@ -141,7 +145,13 @@ static const struct route *route_in_place(struct core *core, const struct route_
 
 	if (spec->destination.address.family == AF_INET6 && link)
 		place.link = link->index;
-	return observed_route(observed, &place);
+	found = observed_route(observed, &place);
+	if (!found &&
+	    observed_ask_route(observed, core_netlink(core), &spec->destination.address, asked) >
+		    0 &&
+	    route_same_place(asked, &place) && (!place.link || place.link == asked->link))
+		found = asked;
+	return found;
 }
 
 static int family_agrees(const struct route_spec *spec, const struct ip_address *address,
@@ -180,6 +190,7 @@ static int route_validate(struct core *core, const void *data, struct error *err
 {
 	const struct route_spec *spec = data;
 	const struct route *present;
+	struct route asked;
 	char id[RESOURCE_KEY_MAX + 16], text[IP_ADDRESS_TEXT_MAX], whose[96];
 	int r = family_agrees(spec, &spec->gateway, "gateway", error);
 
@@ -193,10 +204,11 @@ static int route_validate(struct core *core, const void *data, struct error *err
 		return error_set(error, ERROR_PARAMETER_CONFLICT, "gateway",
 				 "a %s route has no gateway", route_type_text(spec->type));
 
-	present = route_in_place(core, spec);
+	present = route_in_place(core, spec, &asked);
 	if (!present || present->protocol == AIOSNET_PROTOCOL ||
 	    core_resource(core, resource_id(&route_type, spec, id)) ||
-	    (ip_address_equal(&present->gateway, &spec->gateway) && !spec->nexthops_count))
+	    (ip_address_equal(&present->gateway, &spec->gateway) && !spec->nexthops_count &&
+	     observed_keeps_route(core_observed(core), present)))
 		return 0;
 	snprintf(whose, sizeof(whose), "somebody else's route by %s",
 		 ip_address_print(&present->gateway, text));
@@ -220,6 +232,7 @@ static int route_observe(struct core *core, const void *wanted, void *ret_spec)
 	const struct observed *observed = core_observed(core);
 	const struct route_spec *spec = wanted;
 	const struct route *route;
+	struct route asked;
 	const struct link *link;
 	struct route_spec *ret = ret_spec;
 	const char *links[RESOURCE_LINKS_MAX];
@@ -229,7 +242,7 @@ static int route_observe(struct core *core, const void *wanted, void *ret_spec)
 	for (unsigned i = 0; i < count; i++)
 		if (!observed_link_by_name(observed, links[i]))
 			return -ENODEV;
-	route = route_in_place(core, spec);
+	route = route_in_place(core, spec, &asked);
 	if (!route)
 		return 0;
 	link = route->link ? observed_link(observed, route->link) : NULL;
@@ -267,11 +280,18 @@ static bool route_satisfied(const void *wanted, const void *observed)
 	       (!ip_address_is_set(&w->source) || ip_address_equal(&w->source, &o->source));
 }
 
-/* Where the mirror leaves routes out, nothing that it does not have is replaced: it would be of a
- * routing daemon. */
+/* Where the mirror leaves routes out, nothing is replaced but what it has: it would be a routing
+ * daemon's. */
 static bool may_replace(struct core *core, const struct route_spec *spec)
 {
-	return !observed_leaves_out_routes(core_observed(core)) || route_in_place(core, spec);
+	const struct observed *observed = core_observed(core);
+	const struct route *found;
+	struct route asked;
+
+	if (!observed_leaves_out_routes(observed))
+		return true;
+	found = route_in_place(core, spec, &asked);
+	return found && observed_keeps_route(observed, found);
 }
 
 static int route_request(struct core *core, bool add, const struct route_spec *spec,
@@ -316,7 +336,7 @@ static int route_request(struct core *core, bool add, const struct route_spec *s
 	if (r >= 0 || (!add && (r == -ESRCH || r == -ENODEV)))
 		return 0;
 	if (r == -EEXIST)
-		return route_exists(spec, "a routing daemon's route", error);
+		return route_exists(spec, "somebody else's route", error);
 	snprintf(what, sizeof(what), "%s the route to %s", add ? "adding" : "removing",
 		 ip_prefix_print(&spec->destination, text));
 	r = kernel_error(core, r, what, error);

@@ -12,10 +12,16 @@ static const uint8_t kept_protocols[] = {
 	RTPROT_RA,     RTPROT_DHCP,	RTPROT_KEEPALIVED, AIOSNET_PROTOCOL,
 };
 
-bool netlink_route_is_kept(const struct route *route)
+void filter_init(struct filter *filter)
 {
-	return route->destination.length == 0 ||
-	       memchr(kept_protocols, route->protocol, sizeof(kept_protocols));
+	*filter = (struct filter){0};
+	for (size_t i = 0; i < sizeof(kept_protocols); i++)
+		filter->kept[kept_protocols[i]] = true;
+}
+
+bool filter_keeps_route(const struct filter *filter, const struct route *route)
+{
+	return route->destination.length == 0 || filter->kept[route->protocol];
 }
 
 /* ---- neighbours that are followed ---- */
@@ -32,7 +38,8 @@ static uint32_t last_word(const struct ip_address *address)
 void filter_clear(struct filter *filter)
 {
 	free(filter->followed);
-	*filter = (struct filter){0};
+	filter->followed = NULL;
+	filter->followed_count = 0;
 }
 
 int filter_follow(struct filter *filter, const struct ip_address *addresses, size_t count)
@@ -75,7 +82,7 @@ static bool is_double(const struct rtmsg *body)
 	return body->rtm_table == RT_TABLE_LOCAL || body->rtm_flags & RTM_F_CLONED;
 }
 
-static bool route_passes(const struct nlmsghdr *header)
+static bool route_passes(const struct filter *filter, const struct nlmsghdr *header)
 {
 	struct route_message message;
 
@@ -86,8 +93,7 @@ static bool route_passes(const struct nlmsghdr *header)
 		return false;
 	if (!(header->nlmsg_flags & NLM_F_MULTI) && header->nlmsg_flags & JOINS)
 		return true;
-	return message.body.rtm_dst_len == 0 ||
-	       memchr(kept_protocols, message.body.rtm_protocol, sizeof(kept_protocols));
+	return message.body.rtm_dst_len == 0 || filter->kept[message.body.rtm_protocol];
 }
 
 static bool neighbour_passes(const struct filter *filter, const struct nlmsghdr *header)
@@ -114,7 +120,7 @@ bool filter_passes(const struct filter *filter, const struct nlmsghdr *message)
 	switch (message->nlmsg_type) {
 	case RTM_NEWROUTE:
 	case RTM_DELROUTE:
-		return route_passes(message);
+		return route_passes(filter, message);
 	case RTM_NEWNEIGH:
 	case RTM_DELNEIGH:
 		return neighbour_passes(filter, message);
@@ -123,7 +129,7 @@ bool filter_passes(const struct filter *filter, const struct nlmsghdr *message)
 	}
 }
 
-bool netlink_is_left_out(const struct nlmsghdr *message)
+bool filter_leaves_out(const struct filter *filter, const struct nlmsghdr *message)
 {
 	struct route_message route;
 
@@ -131,7 +137,7 @@ bool netlink_is_left_out(const struct nlmsghdr *message)
 		return false;
 	memcpy(&route, message, sizeof(route));
 	return !is_double(&route.body) && route.body.rtm_dst_len > 0 &&
-	       !memchr(kept_protocols, route.body.rtm_protocol, sizeof(kept_protocols));
+	       !filter->kept[route.body.rtm_protocol];
 }
 
 /* ---- the program ---- */
@@ -182,8 +188,9 @@ static void put_route(struct program *program, const struct filter *filter)
 	load(program, BPF_B, offsetof(struct route_message, body.rtm_dst_len));
 	put_verdict(program, BPF_JEQ, 0, PASS);
 	load(program, BPF_B, offsetof(struct route_message, body.rtm_protocol));
-	for (size_t i = 0; i < sizeof(kept_protocols); i++)
-		put_verdict(program, BPF_JEQ, kept_protocols[i], PASS);
+	for (unsigned protocol = 0; protocol < ARRAY_SIZE(filter->kept); protocol++)
+		if (filter->kept[protocol])
+			put_verdict(program, BPF_JEQ, protocol, PASS);
 	put(program, DROP);
 }
 

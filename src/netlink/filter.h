@@ -26,15 +26,21 @@
 #define FILTER_PROGRAM_MOST  (64u + 2 * FILTER_FOLLOWED_MOST)
 
 struct filter {
-	bool leaves_out; /* of routes */
+	bool kept[256];	 /* routes of this protocol */
+	bool leaves_out; /* there are, or were, routes that are not kept */
 	/* The last 32 bits of each address: for IPv6 more may pass than are followed. */
 	uint32_t *followed;
 	size_t followed_count;
 };
 
+void filter_init(struct filter *filter);
 void filter_clear(struct filter *filter);
 int filter_follow(struct filter *filter, const struct ip_address *addresses, size_t count);
 
+bool filter_keeps_route(const struct filter *filter, const struct route *route);
+/* Is the message the announcement, or the entry of a dump, of a route that is not kept? Not of the
+ * kernel's own doubles. */
+bool filter_leaves_out(const struct filter *filter, const struct nlmsghdr *message);
 /* Has the mirror a use for the whole rtnetlink message? Of other kinds it has for all. */
 bool filter_passes(const struct filter *filter, const struct nlmsghdr *message);
 

@@ -50,11 +50,6 @@ static usec_t now_usec(void)
 
 /* ---- what is left out ---- */
 
-bool netlink_monitor_leaves_out_routes(const struct netlink_monitor *monitor)
-{
-	return monitor->filter.leaves_out;
-}
-
 int netlink_monitor_follow_neighbours(struct netlink_monitor *monitor,
 				      const struct ip_address *addresses, size_t count)
 {
@@ -80,7 +75,7 @@ static void monitor_lost(struct netlink_monitor *monitor, unsigned kinds, const 
 
 /* From here on the mirror is not the whole, which whoever relies on it learns by the end of a
  * resynchronisation. Without a filter it is right, only not as cheap. */
-static void monitor_leave_out(struct netlink_monitor *monitor, bool dumped)
+static void monitor_leave_out(struct netlink_monitor *monitor)
 {
 	int r;
 
@@ -88,8 +83,18 @@ static void monitor_leave_out(struct netlink_monitor *monitor, bool dumped)
 	r = filter_attach(&monitor->filter, mnl_socket_get_fd(monitor->mnl));
 	if (r < 0)
 		log_notice("netlink: routes are not filtered: %s", strerror(-r));
-	if (!dumped)
-		monitor_lost(monitor, 1u << OBJECT_ROUTE, "a routing daemon's routes are left out");
+	monitor_lost(monitor, 1u << OBJECT_ROUTE, "some routes are left out from here on");
+}
+
+void netlink_monitor_leave_out(struct netlink_monitor *monitor, uint8_t protocol)
+{
+	monitor->filter.kept[protocol] = false;
+	monitor_leave_out(monitor);
+}
+
+const struct filter *netlink_monitor_filter(const struct netlink_monitor *monitor)
+{
+	return &monitor->filter;
 }
 
 /* ---- dumps ---- */
@@ -175,8 +180,8 @@ static void monitor_object(struct netlink_monitor *monitor, const struct nlmsghd
 	enum object_kind kind;
 	int r;
 
-	if (!monitor->filter.leaves_out && netlink_is_left_out(message))
-		monitor_leave_out(monitor, dumped);
+	if (!monitor->filter.leaves_out && filter_leaves_out(&monitor->filter, message))
+		monitor_leave_out(monitor);
 	if (!filter_passes(&monitor->filter, message))
 		return;
 	r = netlink_parse(message, &kind, &object);
@@ -481,6 +486,7 @@ int netlink_monitor_new(struct netlink_monitor **ret, sd_event *event, int recei
 	monitor->buffer = malloc(monitor->size);
 	if (!monitor->buffer)
 		return -ENOMEM;
+	filter_init(&monitor->filter);
 	resync_init(&monitor->resync, monitor_kinds(monitor));
 	r = monitor_open(monitor, receive_buffer);
 	if (r < 0)

@@ -162,13 +162,6 @@ int netlink_parse_netconf_link(const struct nlmsghdr *message);
  */
 int netlink_parse(const struct nlmsghdr *message, enum object_kind *kind, union object *ret);
 
-/* Does the mirror keep such a route (filter.h)? Those of routing daemons it does not, but for
- * default routes. */
-bool netlink_route_is_kept(const struct route *route);
-/* The same of a message, without parsing it: true for the announcement or the entry of a dump of a
- * route that is left out. */
-bool netlink_is_left_out(const struct nlmsghdr *message);
-
 /* The nexthops of a route's message; none of one that states a single gateway. Returns 0, or
  * -EBADMSG. */
 int netlink_parse_nexthops(const struct nlmsghdr *message, struct nexthops *ret);
@@ -243,8 +236,12 @@ int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t ti
 int netlink_monitor_follow_neighbours(struct netlink_monitor *monitor,
 				      const struct ip_address *addresses, size_t count);
 
-/* Were there, at some time, routes that are left out (see netlink_route_is_kept())? */
-bool netlink_monitor_leaves_out_routes(const struct netlink_monitor *monitor);
+/* Which routes the mirror keeps: see filter.h. */
+struct filter;
+const struct filter *netlink_monitor_filter(const struct netlink_monitor *monitor);
+/* Leaves out the routes of the protocol, too, from here on; but for default routes. Those that are
+ * in the mirror are gone from it at the end of the resynchronisation that this begins. */
+void netlink_monitor_leave_out(struct netlink_monitor *monitor, uint8_t protocol);
 
 /* Dumps `kind` again: for a mirror that an event left in doubt. `reason` as in `lost`. */
 void netlink_monitor_doubt(struct netlink_monitor *monitor, enum object_kind kind,

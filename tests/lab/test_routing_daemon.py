@@ -56,15 +56,31 @@ def test_a_route_in_the_place_of_one_is_refused(daemon):
     add_routes(daemon, "203.0.113.0/24")
     before = daemon.host.output("ip", "route", "show", "203.0.113.0/24")
     wait_for(lambda: daemon.call("net.route_list", destination="203.0.113.0/24")["total"], 5)
-    error = daemon.refusal(
-        "net.route_add", destination="203.0.113.0/24", gateway=GATEWAY, metric=0
-    )
+    for dry_run in (True, False):
+        error = daemon.refusal("net.route_add", destination="203.0.113.0/24", gateway=GATEWAY,
+                               metric=0, dry_run=dry_run)  # fmt: skip
+        assert error["code"] == "route.exists" and "metric" in error["hint"]
+    add_routes(daemon, "203.0.113.0/25")  # now the kernel does not tell of the other one
+    error = daemon.refusal("net.route_add", destination="203.0.113.0/24", gateway=GATEWAY, metric=0)
     assert error["code"] == "route.exists" and "metric" in error["hint"]
     assert daemon.host.output("ip", "route", "show", "203.0.113.0/24") == before
     hint = daemon.refusal("net.route_del", destination="203.0.113.0/24")["hint"]
     assert "BIRD" in hint
     daemon.call("net.route_add", destination="203.0.113.0/24", gateway=GATEWAY, metric=50)
     assert len(daemon.host.output("ip", "route", "show", "203.0.113.0/24").splitlines()) == 2
+
+
+def test_ours_that_one_took_the_place_of_is_not_fought_for(daemon):
+    host, route = daemon.host, {"destination": "203.0.113.0/24", "gateway": GATEWAY, "metric": 7}
+    daemon.call("net.route_add", **route)
+    theirs = ["203.0.113.0/24", "via", "192.168.1.66", "metric", "7", "proto", "bird"]
+    host.run("ip", "route", "replace", *theirs)
+    found = wait_for(lambda: daemon.status()["troubles"], 10)
+    assert [trouble["resource"] for trouble in found] == ["route/254/203.0.113.0/24/7"]
+    assert "proto bird" in host.output("ip", "route", "show", "203.0.113.0/24")
+    host.run("ip", "route", "del", *theirs)
+    wait_for(lambda: GATEWAY in host.output("ip", "route", "show", "203.0.113.0/24"), 20)
+    wait_for(lambda: not daemon.status()["troubles"], 20)
 
 
 def test_a_session_may_live_by_one(home, daemon):

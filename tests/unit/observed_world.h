@@ -139,25 +139,31 @@ static inline bool mirror_equal(enum object_kind kind, const void *mirrored, con
 }
 
 /* The mirror leaves out the rest. */
-static inline bool is_kept(enum object_kind kind, const union object *object)
+static inline bool is_kept(const struct observed *observed, enum object_kind kind,
+			   const union object *object)
 {
 	struct ip_address followed;
 
 	assert_int_equal(ip_address_parse(FOLLOWED, &followed, NULL, NULL), 0);
-	return kind == OBJECT_ROUTE	  ? netlink_route_is_kept(&object->route)
+	return kind == OBJECT_ROUTE	  ? observed_keeps_route(observed, &object->route)
 	       : kind == OBJECT_NEIGHBOUR ? ip_address_equal(&object->neighbour.address, &followed)
 					  : true;
 }
 
+struct collection {
+	const struct observed *observed;
+	struct table *table;
+};
+
 static inline int collect(const struct nlmsghdr *message, void *userdata)
 {
-	struct table *table = userdata;
+	const struct collection *collection = userdata;
 	union object object;
 	enum object_kind kind;
 	int r = netlink_parse(message, &kind, &object);
 
-	if (r == 0 && is_kept(kind, &object))
-		assert_non_null(table_add(table, &object));
+	if (r == 0 && is_kept(collection->observed, kind, &object))
+		assert_non_null(table_add(collection->table, &object));
 	return r < 0 ? r : 0;
 }
 
@@ -180,6 +186,7 @@ static inline const void *mirror_next(const struct observed *observed, enum obje
 
 static inline void dump(struct world *world, enum object_kind kind, struct table *kernel)
 {
+	struct collection collection = {world->observed, kernel};
 	uint8_t buffer[NETLINK_MESSAGE_MAX];
 	int r;
 
@@ -188,7 +195,7 @@ static inline void dump(struct world *world, enum object_kind kind, struct table
 		/* again where an object was larger than the buffer */
 		table_clear(kernel);
 		r = netlink_query(world->socket, netlink_build_dump(buffer, kind, 0), collect,
-				  kernel);
+				  &collection);
 	} while (r == -EAGAIN);
 	assert_int_equal(r, 0);
 }

@@ -77,6 +77,15 @@ static bool verdict(const struct filter *filter, const union message *message)
 	return passes;
 }
 
+static struct filter filter_of(bool leaves_out)
+{
+	struct filter filter;
+
+	filter_init(&filter);
+	filter.leaves_out = leaves_out;
+	return filter;
+}
+
 /* ---- messages ---- */
 
 static union message route_of(uint8_t protocol, uint8_t length, uint16_t flags)
@@ -97,16 +106,16 @@ static union message route_of(uint8_t protocol, uint8_t length, uint16_t flags)
 
 static void test_routes(void **state)
 {
-	const struct filter filter = {.leaves_out = true};
+	const struct filter filter = filter_of(true);
 
 	for (unsigned protocol = 0; protocol <= UINT8_MAX; protocol++) {
 		const struct route route = {.protocol = (uint8_t)protocol,
 					    .destination.length = 24};
 		union message message = route_of((uint8_t)protocol, 24, NLM_F_CREATE);
 
-		assert_int_equal(verdict(&filter, &message), netlink_route_is_kept(&route));
+		assert_int_equal(verdict(&filter, &message), filter_keeps_route(&filter, &route));
 		message.header.nlmsg_type = RTM_DELROUTE;
-		assert_int_equal(verdict(&filter, &message), netlink_route_is_kept(&route));
+		assert_int_equal(verdict(&filter, &message), filter_keeps_route(&filter, &route));
 		message = route_of((uint8_t)protocol, 0, 0);
 		assert_true(verdict(&filter, &message));
 		message = route_of((uint8_t)protocol, 24, NLM_F_REPLACE);
@@ -120,27 +129,29 @@ static void test_routes(void **state)
 static void test_all_routes_pass_at_first(void **state)
 {
 	static struct sock_filter program[FILTER_PROGRAM_MOST];
-	const struct filter filter = {0};
+	const struct filter filter = filter_of(false);
 	unsigned count = filter_program(&filter, program);
 	union message message = route_of(RTPROT_BIRD, 24, 0);
 
 	assert_true(run(program, count, &message, message.header.nlmsg_len));
-	assert_true(netlink_is_left_out(&message.header));
+	assert_true(filter_leaves_out(&filter, &message.header));
 	assert_false(filter_passes(&filter, &message.header));
 	message.route.body.rtm_table = RT_TABLE_LOCAL;
 	assert_false(run(program, count, &message, message.header.nlmsg_len));
-	assert_false(netlink_is_left_out(&message.header));
+	assert_false(filter_leaves_out(&filter, &message.header));
 	message = route_of(RTPROT_BIRD, 0, 0);
-	assert_false(netlink_is_left_out(&message.header));
+	assert_false(filter_leaves_out(&filter, &message.header));
 	message = route_of(RTPROT_STATIC, 24, 0);
-	assert_false(netlink_is_left_out(&message.header));
+	assert_false(filter_leaves_out(&filter, &message.header));
 }
 
 static void test_routes_of_nobody(void **state)
 {
-	const struct filter filter = {.leaves_out = true};
+	const struct filter filter = filter_of(true);
 	union message message = route_of(RTPROT_KERNEL, 32, 0);
 
+	assert_true(filter.kept[AIOSNET_PROTOCOL] && filter.kept[RTPROT_KERNEL]);
+	assert_false(filter.kept[RTPROT_BGP] || filter.kept[RTPROT_BIRD]);
 	message.route.body.rtm_table = RT_TABLE_LOCAL;
 	assert_false(verdict(&filter, &message));
 	message = route_of(RTPROT_STATIC, 32, 0);
@@ -185,7 +196,7 @@ static void test_neighbours(void **state)
 					      address("198.51.100.7")};
 	const struct ip_address others[] = {address("192.0.2.2"), address("2001:db8::2"),
 					    address("1.2.0.192")};
-	struct filter filter = {0};
+	struct filter filter = filter_of(false);
 	union message message;
 
 	for (unsigned i = 0; i < ARRAY_SIZE(followed); i++) {
@@ -214,7 +225,7 @@ static void test_more_than_can_be_followed(void **state)
 	static struct ip_address followed[FILTER_FOLLOWED_MOST + 1];
 	const struct ip_address other = address("198.51.100.7");
 	union message message = neighbour_of(&other), last;
-	struct filter filter = {0};
+	struct filter filter = filter_of(false);
 
 	for (uint32_t i = 0; i < ARRAY_SIZE(followed); i++)
 		followed[i] = ip_address_v4(htonl(0x0a000000u + i));
@@ -233,7 +244,7 @@ static void test_what_is_not_judged(void **state)
 	static struct sock_filter program[FILTER_PROGRAM_MOST];
 	static const uint16_t types[] = {RTM_NEWLINK, RTM_DELLINK, RTM_NEWADDR, RTM_NEWRULE,
 					 RTM_DELRULE, NLMSG_DONE,  NLMSG_ERROR, RTM_DELNEXTHOP};
-	const struct filter filter = {0};
+	const struct filter filter = filter_of(false);
 	unsigned count = filter_program(&filter, program);
 	union message message = route_of(RTPROT_BIRD, 24, NLM_F_MULTI);
 

@@ -143,7 +143,7 @@ static void test_nexthop_object_takes_routes(void **state)
 
 static void count_route(const struct route *route, void *userdata)
 {
-	assert_false(netlink_route_is_kept(route));
+	assert_in_range(route->protocol, RTPROT_ZEBRA, RTPROT_BIRD);
 	++*(unsigned *)userdata;
 }
 
@@ -218,6 +218,39 @@ static void test_left_out_in_the_place_of_a_mirrored_one(void **state)
 	assert_mirror_equals_kernel(world);
 }
 
+/* Of anybody's routes too many are left out, but not of ours. */
+static void test_a_crowd_is_left_out(void **state)
+{
+	struct world *world = *state;
+	struct route route;
+	int link;
+
+	observe(world, 0);
+	link = link_index(world, "near");
+	run("ip route add default via 192.0.2.253 proto static && "
+	    "ip route add 203.0.113.0/24 via 192.0.2.253 proto static");
+	for (uint32_t n = 0; n < ROUTES_OF_ONE_MOST; n++) {
+		route = nth_route(link, n);
+		route.protocol = RTPROT_STATIC;
+		assert_int_equal(change_route(world->socket, true, &route), 0);
+	}
+	assert_mirror_equals_kernel(world);
+	assert_true(observed_leaves_out_routes(world->observed));
+	assert_false(observed_keeps_route(world->observed, &route));
+	assert_in_range(observed_count(world->observed, OBJECT_ROUTE), 2, 100);
+	assert_int_equal(observed_ask_route(world->observed, world->socket,
+					    &route.destination.address, &route),
+			 1);
+	assert_int_equal(route.protocol, RTPROT_STATIC);
+
+	change_many(world->socket, link, true, ROUTES_OF_ONE_MOST, ROUTES);
+	assert_mirror_equals_kernel(world);
+	assert_true(observed_count(world->observed, OBJECT_ROUTE) > ROUTES);
+	run("ip route flush proto static");
+	assert_mirror_equals_kernel(world);
+	assert_int_equal(observed_statistics(world->observed)->malformed, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -229,6 +262,7 @@ int main(void)
 		MIRROR_TEST(test_nexthop_object_takes_routes),
 		MIRROR_TEST(test_routes_that_are_left_out),
 		MIRROR_TEST(test_left_out_in_the_place_of_a_mirrored_one),
+		MIRROR_TEST(test_a_crowd_is_left_out),
 	};
 
 	log_setup(LOG_LEVEL_ERROR, false);
