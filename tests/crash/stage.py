@@ -23,6 +23,7 @@ MAC = "02:00:00:00:00:10"
 SERVER = "192.168.1.1"
 SETTINGS = ("ignore_routes_with_linkdown", "promote_secondaries")
 SETTLE_TIMEOUT = 8.0
+WAITING = ("do_epoll_wait", "ep_poll")  # the kernel's functions in which it waits for events
 CALM = 0.06  # seconds without a call after which nothing is under way
 State = dict[str, Any]
 
@@ -53,6 +54,15 @@ class KilledDaemon(Daemon):
         if wait:
             self.wait_until_listening()
         return self
+
+    def at_rest(self) -> bool:
+        """Does it wait for events, and not for a processor or the disk?"""
+        assert self.process
+        try:
+            place = Path(f"/proc/{self.process.pid}/wchan").read_text()
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        return place in WAITING
 
     def stop_traced(self) -> None:
         """End the daemon that is the child of another program."""
@@ -244,10 +254,12 @@ class Stage:
         return seen
 
     def wait_quiet(self, seconds: float) -> None:
-        """Wait until the daemon ended, or no call was counted for so long."""
+        """Wait until the daemon ended, or waited for so long without a call that was counted.
+
+        What a busy machine or disk holds up does not count as waiting."""
         count, since = -1, time.monotonic()
         while self.daemon.running and time.monotonic() - since < seconds:
-            if count != self.control.count:
+            if count != self.control.count or not self.daemon.at_rest():
                 count, since = self.control.count, time.monotonic()
             time.sleep(0.002)
 
