@@ -1,5 +1,7 @@
 #include "address_table.h"
 
+#include <string.h>
+
 #define GROUP_OSPF_ALL 0xe0000005
 #define GROUP_OSPF_DR  0xe0000006
 #define GROUP_RIP      0xe0000009
@@ -29,24 +31,41 @@ static bool is_host(uint32_t address)
 	       address >> 16 != 0xa9fe;
 }
 
-static struct known_address *entry(struct address_table *table, uint32_t address)
+/* Finds or adds; a MAC adds no more than its share, so that a scanner or liar fills no table. */
+static struct known_address *entry(struct address_table *table, uint32_t address,
+				   const struct hardware_address *introducer)
 {
 	struct known_address *found = address_table_find(table, address);
+	unsigned introduced = 0;
 
 	if (found || !is_host(address) || table->count == ADDRESS_TABLE_MAX)
 		return found;
+	for (unsigned i = 0; i < table->count; i++)
+		introduced += memcmp(table->entries[i].introducer, introducer->bytes, 6) == 0;
+	if (introduced >= CLAIMS_MAX)
+		return NULL;
 	found = &table->entries[table->count];
 	*found = (struct known_address){.address = address, .subnet = table->count++};
+	memcpy(found->introducer, introducer->bytes, 6);
 	return found;
 }
 
-static void add_asker(struct known_address *asked, uint32_t asker)
+static void add_asker(struct known_address *asked, uint32_t address,
+		      const struct hardware_address *mac)
 {
-	for (unsigned i = 0; i < asked->askers_count; i++)
-		if (asked->askers[i] == asker)
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < asked->askers_count; i++) {
+		if (memcmp(asked->askers[i].mac, mac->bytes, 6) != 0)
+			continue;
+		if (asked->askers[i].address == address)
 			return;
-	if (asked->askers_count < ASKERS_MAX)
-		asked->askers[asked->askers_count++] = asker;
+		same++;
+	}
+	if (same >= CLAIMS_DOUBTED || asked->askers_count == ASKERS_MAX)
+		return;
+	memcpy(asked->askers[asked->askers_count].mac, mac->bytes, 6);
+	asked->askers[asked->askers_count++].address = address;
 }
 
 static bool is_router_group(uint32_t group)
@@ -71,10 +90,14 @@ static void gather(struct address_table *table, const struct observation *observ
 	/* A packet of IPv4 may come from a router's other side: with the TTL of a hop less. */
 	if (observation->kind <= OBSERVATION_ARP_REPLY || observation->ttl == 1 ||
 	    observation->ttl == 64 || observation->ttl >= 128)
-		sender = entry(table, from);
+		sender = entry(table, from, &observation->mac);
 	if (sender) {
 		sender->alive = true;
-		sender->mac = observation->mac;
+		sender->spoke = sender->spoke || observation->kind != OBSERVATION_ARP_REPLY;
+		if (!sender->mac.length)
+			sender->mac = observation->mac;
+		else if (!hardware_address_equal(&sender->mac, &observation->mac))
+			sender->contested = true;
 	}
 	if (sender && observation->kind == OBSERVATION_IPV4_BROADCAST && to != UINT32_MAX)
 		sender->broadcast = to;
@@ -82,9 +105,76 @@ static void gather(struct address_table *table, const struct observation *observ
 		sender->router_group = sender->router_group || is_router_group(to);
 	if (observation->kind != OBSERVATION_ARP_REQUEST || from == to)
 		return;
-	target = entry(table, to);
+	target = entry(table, to, &observation->mac);
 	if (target && sender)
-		add_asker(target, from);
+		add_asker(target, from, &observation->mac);
+}
+
+/* ---- who is believed ---- */
+
+static void count_witnesses(struct known_address *known)
+{
+	known->witnesses = 0;
+	for (unsigned i = 0; i < known->askers_count; i++) {
+		bool counts = memcmp(known->askers[i].mac, known->mac.bytes, 6) != 0;
+
+		for (unsigned k = 0; k < i; k++)
+			counts = counts &&
+				 memcmp(known->askers[i].mac, known->askers[k].mac, 6) != 0;
+		known->witnesses += counts;
+	}
+}
+
+/* Has the MAC asked somebody from as many addresses as are doubted? */
+static bool asks_from_many(const struct address_table *table, const struct hardware_address *mac)
+{
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct known_address *asked = &table->entries[i];
+		unsigned same = 0;
+
+		for (unsigned k = 0; k < asked->askers_count; k++)
+			same += memcmp(asked->askers[k].mac, mac->bytes, 6) == 0;
+		if (same >= CLAIMS_DOUBTED)
+			return true;
+	}
+	return false;
+}
+
+/* Addresses close to this one that its MAC spoke from, and that nobody else wants. A router has one
+ * of each subnet, or is asked for them. */
+static unsigned count_claims(const struct address_table *table, const struct known_address *known)
+{
+	unsigned claims = 0;
+
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct known_address *each = &table->entries[i];
+
+		claims += each->spoke && each->witnesses == 0 &&
+			  prefix_common(each->address, known->address) >= USUAL_PREFIX &&
+			  hardware_address_equal(&each->mac, &known->mac);
+	}
+	return claims;
+}
+
+/* Of one that claims many addresses only the first is believed, and those that others ask for. */
+static void doubt(struct address_table *table)
+{
+	bool doubted[ADDRESS_TABLE_MAX] = {false};
+
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct known_address *known = &table->entries[i];
+		bool first = true;
+
+		for (unsigned k = 0; k < i; k++)
+			first = first &&
+				!hardware_address_equal(&table->entries[k].mac, &known->mac);
+		doubted[i] = known->spoke && known->witnesses == 0 && !first &&
+			     (count_claims(table, known) >= CLAIMS_DOUBTED ||
+			      asks_from_many(table, &known->mac));
+	}
+	for (unsigned i = 0; i < table->count; i++)
+		if (doubted[i])
+			table->entries[i].alive = false;
 }
 
 void address_table_gather(struct address_table *table, const struct observation *observations,
@@ -94,6 +184,9 @@ void address_table_gather(struct address_table *table, const struct observation 
 	for (size_t i = 0; i < count; i++)
 		if (!hardware_address_equal(&observations[i].mac, own))
 			gather(table, &observations[i]);
+	for (unsigned i = 0; i < table->count; i++)
+		count_witnesses(&table->entries[i]);
+	doubt(table);
 }
 
 static void join(struct address_table *table, unsigned a, unsigned b)
@@ -109,7 +202,7 @@ static void join(struct address_table *table, unsigned a, unsigned b)
 /* A single question for an address that nobody has may be a mistake, or meant for a proxy. */
 static bool is_trusted(const struct known_address *known)
 {
-	return known->alive || known->askers_count > 1;
+	return known->alive || known->witnesses > 1;
 }
 
 /* Do broadcast addresses tell the two apart? */
@@ -130,7 +223,7 @@ static bool is_same_subnet(const struct address_table *table, unsigned i, unsign
 	common =
 		MIN(address_table_common(table, a->subnet), address_table_common(table, b->subnet));
 	/* Several subnets within one /24 ask for gateways of their own. */
-	if (a->askers_count > 1 && b->askers_count > 1)
+	if (a->witnesses > 1 && b->witnesses > 1)
 		common = MAX(common, (unsigned)USUAL_PREFIX + 4);
 	else if (common > USUAL_PREFIX)
 		common = USUAL_PREFIX;
@@ -143,9 +236,10 @@ void address_table_join(struct address_table *table)
 		const struct known_address *asked = &table->entries[i];
 
 		for (unsigned k = 0; is_trusted(asked) && k < asked->askers_count; k++) {
-			struct known_address *asker = address_table_find(table, asked->askers[k]);
+			struct known_address *asker =
+				address_table_find(table, asked->askers[k].address);
 
-			if (asker)
+			if (asker && asker->alive)
 				join(table, i, (unsigned)(asker - table->entries));
 		}
 	}
@@ -186,4 +280,20 @@ unsigned address_table_common(const struct address_table *table, unsigned subnet
 		length -= fits ? 0 : 1;
 	}
 	return length;
+}
+
+unsigned address_table_living(const struct address_table *table, unsigned subnet)
+{
+	unsigned living = 0;
+
+	for (unsigned i = 0; i < table->count; i++) {
+		const struct known_address *known = &table->entries[i];
+		bool counts = known->subnet == subnet && known->alive;
+
+		for (unsigned k = 0; counts && k < i; k++)
+			counts = table->entries[k].subnet != subnet || !table->entries[k].alive ||
+				 !hardware_address_equal(&table->entries[k].mac, &known->mac);
+		living += counts;
+	}
+	return living;
 }

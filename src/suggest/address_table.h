@@ -4,14 +4,26 @@
 #include "observation.h"
 
 #define ADDRESS_TABLE_MAX 256 /* a busier link says enough with the first ones */
-#define ASKERS_MAX	  32
+#define ASKERS_MAX	  16
+#define CLAIMS_DOUBTED	  3  /* addresses of one MAC on which it is not believed any more */
+#define CLAIMS_MAX	  24 /* addresses that one MAC brings into the table */
+
+/* Who asked for an address. A MAC is kept with no more than CLAIMS_DOUBTED addresses. */
+struct asker {
+	uint32_t address;
+	uint8_t mac[6];
+};
 
 struct known_address {
 	uint32_t address;
-	struct hardware_address mac; /* unset: only asked for */
+	struct hardware_address mac; /* the first that had it; unset: only asked for */
+	uint8_t introducer[6];	     /* the MAC that named it first */
 	bool alive;		     /* sent something itself, or answered */
-	uint32_t askers[ASKERS_MAX]; /* who asked for it, each once */
+	bool spoke;		     /* alive by more than answers */
+	bool contested;		     /* another MAC claimed it, too */
+	struct asker askers[ASKERS_MAX];
 	unsigned askers_count;
+	unsigned witnesses; /* distinct MACs among the askers, but for its own */
 	uint32_t broadcast; /* directed broadcast it sent to, 0 for none */
 	bool router_group;  /* spoke to a group of routing protocols */
 	unsigned subnet;    /* index of the first address of the same subnet */
@@ -22,7 +34,8 @@ struct address_table {
 	unsigned count;
 };
 
-/* Gathers all; what the link `own` sent itself is left out. */
+/* Gathers all; what the link `own` sent itself is left out. A MAC is one witness, however many
+ * addresses it claims, and of one that claims too many only the first counts as alive. */
 void address_table_gather(struct address_table *table, const struct observation *observations,
 			  size_t count, const struct hardware_address *own);
 /* Joins addresses that talk to each other directly, so that `subnet` tells them apart. */
@@ -31,4 +44,6 @@ struct known_address *address_table_find(struct address_table *table, uint32_t a
 /* Bits that all living addresses of the subnet have in common with its own `broadcast`, and which
  * make none of them the first or last of the prefix. */
 unsigned address_table_common(const struct address_table *table, unsigned subnet);
+/* How many distinct MACs the living addresses of a subnet have. */
+unsigned address_table_living(const struct address_table *table, unsigned subnet);
 unsigned prefix_common(uint32_t a, uint32_t b);

@@ -103,9 +103,9 @@ static struct gateway_score score_gateway(const struct inference *inference,
 		score.capability =
 			score.capability || (each->kind == OBSERVATION_LLDP && each->router);
 	}
-	score.score = known->askers_count + (score.virtual_mac ? 3 : 0) +
-		      (score.advertises ? 3 : 0) + (score.capability ? 2 : 0) +
-		      (score.told ? 5 : 0) + (known->router_group ? 2 : 0);
+	score.score = known->witnesses + (score.virtual_mac ? 3 : 0) + (score.advertises ? 3 : 0) +
+		      (score.capability ? 2 : 0) + (score.told ? 5 : 0) +
+		      (known->router_group ? 2 : 0);
 	if (known->alive && (part == 1 || part == (UINT32_MAX >> prefix) - 1 ||
 			     (known->address & 0xff) == 1 || (known->address & 0xff) == 254))
 		score.score += 1.5;
@@ -194,19 +194,10 @@ static uint32_t choose_address(const struct inference *inference, uint32_t near,
 
 /* ---- one subnet ---- */
 
-static unsigned count_living(const struct address_table *table, unsigned subnet)
-{
-	unsigned living = 0;
-
-	for (unsigned i = 0; i < table->count; i++)
-		living += table->entries[i].subnet == subnet && table->entries[i].alive;
-	return living;
-}
-
 static struct suggested_subnet infer_subnet(const struct inference *inference, unsigned subnet)
 {
 	const struct address_table *table = &inference->table;
-	unsigned living = count_living(table, subnet);
+	unsigned living = address_table_living(table, subnet);
 	struct suggested_subnet ret = {0};
 	struct gateway_score gateway;
 	uint32_t broadcast, near = table->entries[subnet].address, proved;
@@ -243,9 +234,9 @@ static void tell_gateway(const struct inference *inference, const struct gateway
 	}
 	print(known->address, text);
 	hardware_address_print(&known->mac, mac);
-	if (known->askers_count)
-		put_evidence(suggestion, "%u host%s asked by ARP for %s", known->askers_count,
-			     known->askers_count == 1 ? "" : "s", text);
+	if (known->witnesses)
+		put_evidence(suggestion, "%u host%s asked by ARP for %s", known->witnesses,
+			     known->witnesses == 1 ? "" : "s", text);
 	if (known->alive)
 		put_evidence(suggestion, "%s is there, with MAC %s", text, mac);
 	if (gateway->virtual_mac)
@@ -267,10 +258,9 @@ static void tell_subnet(const struct inference *inference, unsigned subnet)
 	struct gateway_score gateway;
 	char text[IP_ADDRESS_TEXT_MAX], network[IP_ADDRESS_TEXT_MAX];
 	uint32_t broadcast;
+	unsigned living = address_table_living(&inference->table, subnet);
 
-	put_evidence(suggestion, "%u address%s of %s/%u heard",
-		     count_living(&inference->table, subnet),
-		     count_living(&inference->table, subnet) == 1 ? "" : "es",
+	put_evidence(suggestion, "%u host%s of %s/%u heard", living, living == 1 ? "" : "s",
 		     print(ntohl(suggestion->best.network.s_addr), network),
 		     suggestion->best.prefix);
 	(void)infer_prefix(&inference->table, subnet, &broadcast);
@@ -330,7 +320,7 @@ static void find_proxies(struct inference *inference)
 		if (same < PROXY_ANSWERS)
 			continue;
 		inference->suggestion->proxy_arp = true;
-		table->entries[i].alive = table->entries[i].askers_count > 0;
+		table->entries[i].alive = table->entries[i].witnesses > 0;
 	}
 }
 
@@ -374,7 +364,7 @@ void infer_suggestion(const struct observation *observations, size_t count,
 		struct suggested_subnet each;
 
 		if (inference.table.entries[i].subnet != i ||
-		    count_living(&inference.table, i) == 0)
+		    address_table_living(&inference.table, i) == 0)
 			continue;
 		each = infer_subnet(&inference, i);
 		if (!found || each.confidence > ret->best.confidence) {

@@ -1,0 +1,95 @@
+/* Evidence that contradicts itself, and those who make it up. */
+#include "suggest_heard.h"
+
+static struct hardware_address liar(void)
+{
+	return (struct hardware_address){.length = 6, .bytes = {2, 0x66, 0, 0, 0, 1}};
+}
+
+static struct observation lie(const char *sender, const char *target)
+{
+	struct observation observation = ASK(sender, target);
+
+	observation.mac = liar();
+	return observation;
+}
+
+/* One host that asks from many addresses is one witness. */
+static void test_liar_is_one_witness(void **state)
+{
+	const struct observation observations[] = {
+		lie("192.0.2.31", "192.0.2.66"), lie("192.0.2.32", "192.0.2.66"),
+		lie("192.0.2.33", "192.0.2.66"), lie("192.0.2.34", "192.0.2.66"),
+		lie("192.0.2.35", "192.0.2.66"), ASK("192.0.2.20", "192.0.2.9"),
+		ASK("192.0.2.77", "192.0.2.9"),
+	};
+	struct suggestion lies, suggestion;
+
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_address(suggestion.best.gateway, "192.0.2.9");
+	infer_suggestion(observations, 1, &own, &suggestion);
+	infer_suggestion(observations, 5, &own, &lies);
+	assert_true(lies.best.confidence <= suggestion.best.confidence);
+}
+
+/* Many addresses of one host do not make the prefix of the others wider. */
+static void test_liar_does_not_widen_the_prefix(void **state)
+{
+	const struct observation observations[] = {
+		ASK("10.1.2.20", "10.1.2.1"), ASK("10.1.2.21", "10.1.2.1"),
+		lie("10.9.0.4", "10.1.2.1"),  lie("10.77.3.4", "10.1.2.1"),
+		lie("10.1.2.44", "10.1.2.1"), lie("10.200.9.4", "10.1.2.1"),
+	};
+	struct suggestion suggestion;
+
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_true(says(&suggestion, "3 hosts asked"));
+	assert_int_equal(suggestion.best.prefix, 24);
+	assert_address(suggestion.best.gateway, "10.1.2.1");
+}
+
+/* One host that names more addresses than the table holds does not hide those who come later. */
+static void test_liar_does_not_fill_the_table(void **state)
+{
+	struct observation observations[302];
+	struct suggestion suggestion;
+	char sender[32];
+
+	for (unsigned i = 0; i < 300; i++) {
+		snprintf(sender, sizeof(sender), "10.%u.0.%u", i / 200 + 1, i % 200 + 1);
+		observations[i] = lie(sender, sender);
+	}
+	observations[300] = ASK("192.0.2.20", "192.0.2.1");
+	observations[301] = ASK("192.0.2.21", "192.0.2.1");
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_address(suggestion.best.gateway, "192.0.2.1");
+}
+
+/* A MAC that claims the gateway's address later does not take the place of the first one. */
+static void test_first_mac_stays(void **state)
+{
+	struct observation observations[] = {
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.9", "192.0.2.20"),
+		heard(OBSERVATION_ROUTER_ADVERTISEMENT, "0.0.0.0", "0.0.0.0"),
+		ASK("192.0.2.20", "192.0.2.9"),
+		lie("192.0.2.9", "192.0.2.20"),
+	};
+	struct suggestion suggestion;
+
+	observations[1].mac = observations[0].mac;
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_address(suggestion.best.gateway, "192.0.2.9");
+	assert_true(says(&suggestion, "router advertisements"));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_liar_is_one_witness),
+		cmocka_unit_test(test_liar_does_not_widen_the_prefix),
+		cmocka_unit_test(test_liar_does_not_fill_the_table),
+		cmocka_unit_test(test_first_mac_stays),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
