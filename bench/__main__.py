@@ -8,8 +8,9 @@ from lab.daemon import client_path, daemon_path
 
 from . import report
 from .field import SERVERS, busy, program
+from .rows import Choice, Row
 from .systems import SYSTEMS
-from .works import EXPERIMENTS, Choice, Row
+from .works import EXPERIMENTS
 
 CALL_PEERS = ["ip", "nmcli"]
 

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from .systems import OURS
-from .works import Row
+from .rows import Row
 
 COLUMNS = [("median", 10), ("min", 10), ("max", 10), ("x floor", 10), ("x best peer", 13)]
 GREEN, RED, DIM, BOLD, PLAIN = "\033[32m", "\033[31m", "\033[2m", "\033[1m", "\033[0m"

@@ -128,23 +128,24 @@ def dhcpcd_without_arp(uplinks: Sequence[Uplink], work: str) -> list[str]:
     return [*DHCPCD, "--noarp", *names(uplinks)]
 
 
-ONLINE, HOTPLUG, FAILOVER = "online", "hotplug", "failover"
+ONLINE, HOTPLUG, FAILOVER, SCALE = "online", "hotplug", "failover", "scale"
 ALL = frozenset({ONLINE, HOTPLUG, FAILOVER})
+MANY = ALL | {SCALE}
 
 SYSTEMS = [
-    System(OURS, lambda uplinks, work: aiosnetd(), works=ALL),
+    System(OURS, lambda uplinks, work: aiosnetd(), works=MANY),
     System(FLOOR, bare_client, works=ALL),
     System(
         "networkd",
         lambda uplinks, work: [NETWORKD],
-        works=ALL,
+        works=MANY,
         prepare=prepare_networkd,
         programs=(NETWORKD,),
     ),
     System(
         "NetworkManager",
         lambda uplinks, work: ["/usr/sbin/NetworkManager", "-n"],
-        works=ALL,
+        works=MANY,
         slow=frozenset({FAILOVER}),
         prepare=prepare_networkmanager,
         programs=("/usr/sbin/NetworkManager", "dbus-daemon"),

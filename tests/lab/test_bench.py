@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from bench.works import Row, Target
+from bench.rows import Row, Target
 from lab.daemon import build_directory, daemon_path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -70,3 +70,15 @@ def test_targets():
     assert row_of(ahead, [2.0], [1.0], [3.0, None]).reached() is True
     assert row_of(ahead, [2.0], [1.0], [1.5]).reached() is False
     assert row_of(ahead, [2.0], [1.0], [None]).failed == {"peer": 1}
+
+
+@pytest.mark.timeout(120)
+def test_rows_of_many_routes():
+    rows = bench("--runs", "1", "--peers", "none", "routes-12500", "route-change")
+    assert [row["work"] for row in rows] == [
+        "routes-12500",
+        "route-change",
+        "route-change-slowest",
+    ]
+    for row in rows[:2]:
+        assert 0 < row["floor"] < row["ours"]
