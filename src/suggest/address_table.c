@@ -8,7 +8,6 @@
 #define GROUP_EIGRP    0xe000000a
 #define GROUP_VRRP     0xe0000012
 #define GROUP_HSRP2    0xe0000066
-#define USUAL_PREFIX   24
 #define PREFIX_LONGEST 30
 
 unsigned prefix_common(uint32_t a, uint32_t b)
@@ -93,6 +92,7 @@ static void gather(struct address_table *table, const struct observation *observ
 		sender = entry(table, from, &observation->mac);
 	if (sender) {
 		sender->alive = true;
+		sender->answered = sender->answered || observation->kind == OBSERVATION_ARP_REPLY;
 		sender->spoke = sender->spoke || observation->kind != OBSERVATION_ARP_REPLY;
 		if (!sender->mac.length)
 			sender->mac = observation->mac;
@@ -177,6 +177,14 @@ static void doubt(struct address_table *table)
 			table->entries[i].alive = false;
 }
 
+static void note_probe(struct address_table *table, uint32_t address)
+{
+	struct known_address *known = address_table_find(table, address);
+
+	if (known)
+		known->probed = true;
+}
+
 void address_table_gather(struct address_table *table, const struct observation *observations,
 			  size_t count, const struct hardware_address *own)
 {
@@ -184,6 +192,9 @@ void address_table_gather(struct address_table *table, const struct observation 
 	for (size_t i = 0; i < count; i++)
 		if (!hardware_address_equal(&observations[i].mac, own))
 			gather(table, &observations[i]);
+	for (size_t i = 0; i < count; i++)
+		if (observations[i].kind == OBSERVATION_OWN_PROBE)
+			note_probe(table, ntohl(observations[i].target.s_addr));
 	for (unsigned i = 0; i < table->count; i++)
 		count_witnesses(&table->entries[i]);
 	doubt(table);
@@ -251,11 +262,36 @@ void address_table_join(struct address_table *table)
 				join(table, i, k);
 }
 
+uint32_t address_table_broadcast(const struct address_table *table, unsigned subnet, bool *conflict)
+{
+	unsigned most = 0;
+	uint32_t best = 0;
+
+	*conflict = false;
+	for (unsigned i = 0; i < table->count; i++) {
+		uint32_t broadcast = table->entries[i].broadcast;
+		unsigned users = 0;
+
+		if (table->entries[i].subnet != subnet || !table->entries[i].alive || !broadcast)
+			continue;
+		for (unsigned k = 0; k < table->count; k++)
+			users += table->entries[k].subnet == subnet && table->entries[k].alive &&
+				 table->entries[k].broadcast == broadcast;
+		*conflict = *conflict || (best && best != broadcast);
+		if (users > most) {
+			most = users;
+			best = broadcast;
+		}
+	}
+	return best;
+}
+
 unsigned address_table_common(const struct address_table *table, unsigned subnet)
 {
 	unsigned length = PREFIX_LONGEST;
 	uint32_t first = 0, host;
-	bool fits = false;
+	bool fits = false, conflict;
+	uint32_t broadcast = address_table_broadcast(table, subnet, &conflict);
 
 	for (unsigned i = 0; i < table->count; i++) {
 		const struct known_address *known = &table->entries[i];
@@ -264,8 +300,8 @@ unsigned address_table_common(const struct address_table *table, unsigned subnet
 			continue;
 		first = first ? first : known->address;
 		length = MIN(length, prefix_common(first, known->address));
-		if (known->broadcast)
-			length = MIN(length, prefix_common(first, known->broadcast));
+		if (broadcast)
+			length = MIN(length, prefix_common(first, broadcast));
 	}
 	while (!fits && length > 8) {
 		fits = true;

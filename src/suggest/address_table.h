@@ -3,6 +3,7 @@
 
 #include "observation.h"
 
+#define USUAL_PREFIX	  24  /* the commonest */
 #define ADDRESS_TABLE_MAX 256 /* a busier link says enough with the first ones */
 #define ASKERS_MAX	  16
 #define CLAIMS_DOUBTED	  3  /* addresses of one MAC on which it is not believed any more */
@@ -20,6 +21,8 @@ struct known_address {
 	uint8_t introducer[6];	     /* the MAC that named it first */
 	bool alive;		     /* sent something itself, or answered */
 	bool spoke;		     /* alive by more than answers */
+	bool answered;		     /* an ARP reply */
+	bool probed;		     /* we asked for it */
 	bool contested;		     /* another MAC claimed it, too */
 	struct asker askers[ASKERS_MAX];
 	unsigned askers_count;
@@ -41,7 +44,11 @@ void address_table_gather(struct address_table *table, const struct observation 
 /* Joins addresses that talk to each other directly, so that `subnet` tells them apart. */
 void address_table_join(struct address_table *table);
 struct known_address *address_table_find(struct address_table *table, uint32_t address);
-/* Bits that all living addresses of the subnet have in common with its own `broadcast`, and which
+/* The broadcast address that most hosts of the subnet use, 0 for none; `conflict` when others use
+ * another one. */
+uint32_t address_table_broadcast(const struct address_table *table, unsigned subnet,
+				 bool *conflict);
+/* Bits that all living addresses of the subnet have in common with its broadcast address, and which
  * make none of them the first or last of the prefix. */
 unsigned address_table_common(const struct address_table *table, unsigned subnet);
 /* How many distinct MACs the living addresses of a subnet have. */

@@ -6,15 +6,16 @@
 
 #include "observation.h"
 
-#define SUGGESTION_EVIDENCE_MAX	    12
+#define SUGGESTION_EVIDENCE_MAX	    16
 #define SUGGESTION_ALTERNATIVES_MAX 3
 #define SUGGESTION_TEXT_MAX	    192
+#define SUGGESTION_CONFIDENCE_MAX   0.95 /* hearsay is never certain */
 #define INFER_PROBES_MAX	    24
 
 struct suggested_subnet {
 	struct in_addr network, gateway, address; /* 0.0.0.0 for none */
 	uint8_t prefix;
-	double confidence; /* 0 to 1 */
+	double confidence; /* 0 to SUGGESTION_CONFIDENCE_MAX */
 };
 
 struct suggestion {

@@ -28,6 +28,7 @@ struct listen {
 	size_t count;
 	struct in_addr probes[INFER_PROBES_MAX];
 	unsigned probes_count, asked;	 /* likely gateways, and how many were asked for */
+	bool asked_again;		 /* those that had not answered */
 	unsigned claim_probes, attempts; /* of the address about to be suggested */
 	struct listen_result result;
 	listen_done_t done;
@@ -82,11 +83,16 @@ static int open_socket(int interface)
 /* When the record is full, only answers to our own probes are worth a place of an older one. */
 static void record(struct listen *listen, const struct observation *observation)
 {
-	listen->result.observations++;
 	if (listen->count < OBSERVATIONS_MAX)
 		listen->observations[listen->count++] = *observation;
 	else if (observation->kind == OBSERVATION_ARP_REPLY)
 		listen->observations[listen->result.observations % OBSERVATIONS_MAX] = *observation;
+}
+
+static void hear(struct listen *listen, const struct observation *observation)
+{
+	listen->result.observations++;
+	record(listen, observation);
 }
 
 static int on_frame(sd_event_source *source, int fd, uint32_t events, void *userdata)
@@ -107,7 +113,7 @@ static int on_frame(sd_event_source *source, int fd, uint32_t events, void *user
 			listen->result.errnum = errno;
 		if (n > 0 && from.sll_pkttype != PACKET_OUTGOING &&
 		    observation_parse(frame, (size_t)n, clock_boottime_usec(), &observation) == 0)
-			record(listen, &observation);
+			hear(listen, &observation);
 	}
 	return 0;
 }
@@ -121,6 +127,12 @@ static void send_probe(struct listen *listen, struct in_addr target)
 		.sender_mac = listen->mac,
 		.target = target,
 	};
+	const struct observation question = {
+		.kind = OBSERVATION_OWN_PROBE,
+		.time = clock_boottime_usec(),
+		.mac = listen->mac,
+		.target = target,
+	};
 	uint8_t frame[ETH_HLEN + ARP_PACKET_SIZE];
 	struct writer writer = WRITER(frame, ETH_HLEN);
 
@@ -131,6 +143,7 @@ static void send_probe(struct listen *listen, struct in_addr target)
 	writer_u16(&writer, ETHERTYPE_ARP);
 	arp_build(&packet, frame + ETH_HLEN);
 	listen->result.sent++;
+	record(listen, &question);
 	if (send(listen->fd, frame, sizeof(frame), MSG_DONTWAIT) < 0)
 		listen->result.errnum = errno;
 }
@@ -178,9 +191,32 @@ static int finish(struct listen *listen)
 	return 0;
 }
 
+static void put_mute(struct listen *listen, struct in_addr gateway)
+{
+	if (gateway.s_addr && !has_answered(listen, gateway))
+		listen->probes[listen->probes_count++] = gateway;
+}
+
+/* A question may be lost, and a switch's port may have been mute: the gateways that it depends on
+ * are asked once more. */
+static bool ask_again(struct listen *listen)
+{
+	const struct suggestion *suggestion = &listen->result.suggestion;
+
+	if (listen->asked_again)
+		return false;
+	listen->asked_again = true;
+	listen->probes_count = listen->asked = 0;
+	infer(listen);
+	put_mute(listen, suggestion->best.gateway);
+	for (unsigned i = 0; i < suggestion->alternatives_count; i++)
+		put_mute(listen, suggestion->alternatives[i].gateway);
+	return listen->probes_count > 0;
+}
+
 static usec_t ask(struct listen *listen)
 {
-	if (listen->asked < listen->probes_count) {
+	if (listen->asked < listen->probes_count || ask_again(listen)) {
 		send_probe(listen, listen->probes[listen->asked++]);
 		return listen->asked < listen->probes_count ? LISTEN_PROBE_INTERVAL : ANSWER_TIME;
 	}

@@ -12,6 +12,7 @@ enum observation_kind {
 	OBSERVATION_ROUTER_ADVERTISEMENT, /* of IPv6: `mac` is a router */
 	OBSERVATION_LLDP,		  /* IEEE 802.1AB: `router` tells of its capability */
 	OBSERVATION_BPDU,		  /* IEEE 802.1D: a bridge that speaks STP */
+	OBSERVATION_OWN_PROBE,		  /* we asked for `target` by ARP */
 	_OBSERVATION_KIND_MAX
 };
 

@@ -82,6 +82,95 @@ static void test_first_mac_stays(void **state)
 	assert_true(says(&suggestion, "router advertisements"));
 }
 
+/* The more that speaks for it, the surer, but hearsay is never certain. */
+static void test_never_certain(void **state)
+{
+	const struct observation observations[] = {
+		BROADCAST("192.0.2.20", "192.0.2.255"), BROADCAST("192.0.2.21", "192.0.2.255"),
+		ASK("192.0.2.20", "192.0.2.1"),		ASK("192.0.2.21", "192.0.2.1"),
+		ASK("192.0.2.22", "192.0.2.1"),		ASK("192.0.2.23", "192.0.2.1"),
+		ASK("192.0.2.24", "192.0.2.1"),		ASK("192.0.2.1", "192.0.2.24"),
+	};
+	struct suggestion suggestion;
+
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_true(suggestion.best.confidence > 0.9 && suggestion.best.confidence < 1);
+}
+
+static double confidence(const struct observation *observations, size_t count)
+{
+	struct suggestion suggestion;
+
+	infer_suggestion(observations, count, &own, &suggestion);
+	return suggestion.best.confidence;
+}
+
+static void test_contradictions_lower_confidence(void **state)
+{
+	const struct observation consistent[] = {
+		BROADCAST("192.0.2.20", "192.0.2.255"), BROADCAST("192.0.2.21", "192.0.2.255"),
+		ASK("192.0.2.20", "192.0.2.1"),		ASK("192.0.2.21", "192.0.2.1"),
+		ASK("192.0.2.22", "192.0.2.1"),		ASK("192.0.2.1", "192.0.2.24"),
+	};
+	const struct observation contradictions[][2] = {
+		{ASK("192.0.2.23", "192.0.2.9"), ASK("192.0.2.22", "192.0.2.9")},
+		{ASK("198.51.100.23", "198.51.100.1"), ASK("198.51.100.22", "198.51.100.1")},
+		{BROADCAST("192.0.2.22", "192.0.2.127"), ASK("192.0.2.22", "192.0.2.1")},
+		{lie("192.0.2.1", "192.0.2.22"), ASK("192.0.2.22", "192.0.2.1")},
+	};
+	struct observation all[ARRAY_SIZE(consistent) + 2];
+	double before = confidence(consistent, ARRAY_SIZE(consistent));
+
+	memcpy(all, consistent, sizeof(consistent));
+	for (size_t i = 0; i < ARRAY_SIZE(contradictions); i++) {
+		memcpy(all + ARRAY_SIZE(consistent), contradictions[i], sizeof(contradictions[i]));
+		assert_true(confidence(all, ARRAY_SIZE(all)) < before * 0.9);
+	}
+}
+
+/* The prefix is what most hosts broadcast to. */
+static void test_wrong_mask_of_one_host(void **state)
+{
+	const struct observation observations[] = {
+		BROADCAST("192.0.2.20", "192.0.2.255"),	  BROADCAST("192.0.2.21", "192.0.2.255"),
+		BROADCAST("192.0.2.22", "192.0.255.255"), ASK("192.0.2.20", "192.0.2.1"),
+		ASK("192.0.2.21", "192.0.2.1"),		  ASK("192.0.2.22", "192.0.2.1"),
+	};
+	struct suggestion suggestion;
+
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_int_equal(suggestion.best.prefix, 24);
+	assert_true(says(&suggestion, "against it: hosts disagree on the prefix"));
+}
+
+static struct observation own_probe(const char *target)
+{
+	return (struct observation){.kind = OBSERVATION_OWN_PROBE,
+				    .mac = own,
+				    .target = v4(target)};
+}
+
+static void test_mute_gateway(void **state)
+{
+	const struct observation observations[] = {
+		ASK("192.0.2.20", "192.0.2.9"),
+		ASK("192.0.2.21", "192.0.2.9"),
+		ASK("192.0.2.22", "192.0.2.1"),
+		own_probe("192.0.2.9"),
+		own_probe("192.0.2.1"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.1", "0.0.0.0"),
+	};
+	struct suggestion suggestion;
+
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_address(suggestion.best.gateway, "192.0.2.1");
+	assert_true(says(&suggestion, "192.0.2.1 answers ARP"));
+	infer_suggestion(observations, 4, &own, &suggestion);
+	assert_address(suggestion.best.gateway, "192.0.2.9");
+	assert_true(says(&suggestion, "against it: 192.0.2.9 did not answer ARP"));
+	assert_true(suggestion.best.confidence < confidence(observations, 3) * 0.6);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -89,6 +178,10 @@ int main(void)
 		cmocka_unit_test(test_liar_does_not_widen_the_prefix),
 		cmocka_unit_test(test_liar_does_not_fill_the_table),
 		cmocka_unit_test(test_first_mac_stays),
+		cmocka_unit_test(test_never_certain),
+		cmocka_unit_test(test_contradictions_lower_confidence),
+		cmocka_unit_test(test_wrong_mask_of_one_host),
+		cmocka_unit_test(test_mute_gateway),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
