@@ -156,21 +156,27 @@ static unsigned count_claims(const struct address_table *table, const struct kno
 	return claims;
 }
 
-/* Of one that claims many addresses only the first is believed, and those that others ask for. */
+static bool is_first_of_mac(const struct address_table *table, unsigned i)
+{
+	for (unsigned k = 0; k < i; k++)
+		if (hardware_address_equal(&table->entries[k].mac, &table->entries[i].mac))
+			return false;
+	return true;
+}
+
+/* Of one that claims many addresses only the first is believed, and those that others ask for; of
+ * one that asks the same from many not even that. */
 static void doubt(struct address_table *table)
 {
 	bool doubted[ADDRESS_TABLE_MAX] = {false};
 
 	for (unsigned i = 0; i < table->count; i++) {
 		const struct known_address *known = &table->entries[i];
-		bool first = true;
 
-		for (unsigned k = 0; k < i; k++)
-			first = first &&
-				!hardware_address_equal(&table->entries[k].mac, &known->mac);
-		doubted[i] = known->spoke && known->witnesses == 0 && !first &&
-			     (count_claims(table, known) >= CLAIMS_DOUBTED ||
-			      asks_from_many(table, &known->mac));
+		doubted[i] = known->spoke && known->witnesses == 0 &&
+			     (asks_from_many(table, &known->mac) ||
+			      (!is_first_of_mac(table, i) &&
+			       count_claims(table, known) >= CLAIMS_DOUBTED));
 	}
 	for (unsigned i = 0; i < table->count; i++)
 		if (doubted[i])

@@ -1,7 +1,5 @@
 #include "inference.h"
 
-#define PROXY_ANSWERS 3 /* addresses of one MAC that are more than a router's own */
-
 uint8_t infer_prefix(const struct address_table *table, unsigned subnet, uint32_t *broadcast)
 {
 	unsigned longest = address_table_common(table, subnet), shortest = 8;
@@ -43,26 +41,6 @@ static struct suggested_subnet infer_subnet(const struct inference *inference, u
 	return ret;
 }
 
-/* One MAC that answers for many addresses. Its answers are no hosts: what nobody else asked for and
- * what never spoke up otherwise is left out of the record by not counting as alive. */
-static void find_proxies(struct inference *inference)
-{
-	struct address_table *table = &inference->table;
-
-	for (unsigned i = 0; i < table->count; i++) {
-		unsigned same = 0;
-
-		for (unsigned k = 0; k < table->count; k++)
-			same += table->entries[i].mac.length &&
-				hardware_address_equal(&table->entries[i].mac,
-						       &table->entries[k].mac);
-		if (same < PROXY_ANSWERS)
-			continue;
-		inference->suggestion->proxy_arp = true;
-		table->entries[i].alive = table->entries[i].witnesses > 0;
-	}
-}
-
 static void insert(struct suggestion *suggestion, const struct suggested_subnet *subnet)
 {
 	unsigned at = suggestion->alternatives_count;
@@ -97,7 +75,7 @@ void infer_suggestion(const struct observation *observations, size_t count,
 
 	*ret = (struct suggestion){0};
 	address_table_gather(&inference.table, observations, count, mac);
-	find_proxies(&inference);
+	infer_proxies(&inference);
 	address_table_join(&inference.table);
 	for (unsigned i = 0; i < inference.table.count; i++) {
 		struct suggested_subnet each;

@@ -96,9 +96,8 @@ void infer_tell_link(const struct inference *inference)
 		infer_evidence(suggestion, "a DHCP server answered another host");
 	if (suggestion->proxy_arp)
 		infer_evidence(suggestion,
-			       "one MAC answers for %u addresses or more: proxy ARP, its "
-			       "answers prove no host",
-			       3);
+			       "one MAC answers for addresses of others (proxy ARP): its "
+			       "answers prove no host");
 	if (spanning_tree)
 		infer_evidence(suggestion,
 			       "a switch speaks STP: its port may have been mute at first");

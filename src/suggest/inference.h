@@ -19,6 +19,9 @@ struct gateway_score {
 	const struct known_address *rival; /* about as likely */
 };
 
+/* Takes for no host what only a proxy answered for, and nobody else asked for. Before subnets are
+ * joined. */
+void infer_proxies(struct inference *inference);
 /* A line of `evidence`. */
 void infer_evidence(struct suggestion *suggestion, const char *format, ...) _printf_(2, 3);
 /* The likeliest gateway of a subnet; without `address` where there is none. */

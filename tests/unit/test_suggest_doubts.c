@@ -171,6 +171,27 @@ static void test_mute_gateway(void **state)
 	assert_true(suggestion.best.confidence < confidence(observations, 3) * 0.6);
 }
 
+/* A router has an address in each of the subnets of a wire, and is no proxy for that. */
+static void test_router_of_many_subnets_is_no_proxy(void **state)
+{
+	struct observation observations[] = {
+		ASK("192.0.2.20", "192.0.2.17"),
+		ASK("192.0.2.40", "192.0.2.33"),
+		ASK("203.0.113.20", "203.0.113.1"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.17", "0.0.0.0"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.33", "0.0.0.0"),
+		heard(OBSERVATION_ARP_REPLY, "203.0.113.1", "0.0.0.0"),
+		heard(OBSERVATION_ARP_REPLY, "198.51.100.1", "0.0.0.0"),
+	};
+	struct suggestion suggestion;
+
+	for (unsigned i = 4; i < ARRAY_SIZE(observations); i++)
+		observations[i].mac = observations[3].mac;
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_false(suggestion.proxy_arp);
+	assert_true(suggestion.alternatives_count >= 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +203,7 @@ int main(void)
 		cmocka_unit_test(test_contradictions_lower_confidence),
 		cmocka_unit_test(test_wrong_mask_of_one_host),
 		cmocka_unit_test(test_mute_gateway),
+		cmocka_unit_test(test_router_of_many_subnets_is_no_proxy),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
