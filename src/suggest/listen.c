@@ -7,15 +7,15 @@
 #include <sys/socket.h>
 
 #include "netlink/arp.h"
+#include "record.h"
 
-#define OBSERVATIONS_MAX 1024
-#define FRAMES_A_TURN	 64 /* then the event loop serves others */
-#define FRAME_MAX	 1514
-#define ETHERTYPE_LLDP	 0x88cc
-#define ANSWER_TIME	 (500 * USEC_PER_MSEC)
-#define CLAIM_PROBES	 3
-#define CLAIM_INTERVAL	 (250 * USEC_PER_MSEC)
-#define CLAIM_ATTEMPTS	 8
+#define FRAMES_A_TURN  64 /* then the event loop serves others */
+#define FRAME_MAX      1514
+#define ETHERTYPE_LLDP 0x88cc
+#define ANSWER_TIME    (500 * USEC_PER_MSEC)
+#define CLAIM_PROBES   3
+#define CLAIM_INTERVAL (250 * USEC_PER_MSEC)
+#define CLAIM_ATTEMPTS 8
 
 enum listen_state { LISTENING, ASKING, CLAIMING };
 
@@ -24,8 +24,7 @@ struct listen {
 	sd_event_source *source, *timer;
 	int fd, interface;
 	struct hardware_address mac;
-	struct observation observations[OBSERVATIONS_MAX];
-	size_t count;
+	struct record record;
 	struct in_addr probes[INFER_PROBES_MAX];
 	unsigned probes_count, asked;	 /* likely gateways, and how many were asked for */
 	bool asked_again;		 /* those that had not answered */
@@ -80,21 +79,6 @@ static int open_socket(int interface)
 
 /* ---- what comes in ---- */
 
-/* When the record is full, only answers to our own probes are worth a place of an older one. */
-static void record(struct listen *listen, const struct observation *observation)
-{
-	if (listen->count < OBSERVATIONS_MAX)
-		listen->observations[listen->count++] = *observation;
-	else if (observation->kind == OBSERVATION_ARP_REPLY)
-		listen->observations[listen->result.observations % OBSERVATIONS_MAX] = *observation;
-}
-
-static void hear(struct listen *listen, const struct observation *observation)
-{
-	listen->result.observations++;
-	record(listen, observation);
-}
-
 static int on_frame(sd_event_source *source, int fd, uint32_t events, void *userdata)
 {
 	struct listen *listen = userdata;
@@ -111,9 +95,11 @@ static int on_frame(sd_event_source *source, int fd, uint32_t events, void *user
 			return 0;
 		if (n < 0 && errno != EINTR)
 			listen->result.errnum = errno;
-		if (n > 0 && from.sll_pkttype != PACKET_OUTGOING &&
-		    observation_parse(frame, (size_t)n, clock_boottime_usec(), &observation) == 0)
-			hear(listen, &observation);
+		if (n <= 0 || from.sll_pkttype == PACKET_OUTGOING ||
+		    observation_parse(frame, (size_t)n, clock_boottime_usec(), &observation) != 0)
+			continue;
+		listen->result.observations++;
+		record_put(&listen->record, &observation);
 	}
 	return 0;
 }
@@ -143,22 +129,22 @@ static void send_probe(struct listen *listen, struct in_addr target)
 	writer_u16(&writer, ETHERTYPE_ARP);
 	arp_build(&packet, frame + ETH_HLEN);
 	listen->result.sent++;
-	record(listen, &question);
+	record_put(&listen->record, &question);
 	if (send(listen->fd, frame, sizeof(frame), MSG_DONTWAIT) < 0)
 		listen->result.errnum = errno;
 }
 
 static void infer(struct listen *listen)
 {
-	infer_suggestion(listen->observations, listen->count, &listen->mac,
+	infer_suggestion(listen->record.observations, listen->record.count, &listen->mac,
 			 &listen->result.suggestion);
 }
 
 /* Has the address spoken, or did another want it too, since the suggestion was made? */
 static bool is_contested(const struct listen *listen, struct in_addr address)
 {
-	for (size_t i = 0; i < listen->count; i++) {
-		const struct observation *each = &listen->observations[i];
+	for (size_t i = 0; i < listen->record.count; i++) {
+		const struct observation *each = &listen->record.observations[i];
 
 		if (!hardware_address_equal(&each->mac, &listen->mac) &&
 		    (each->sender.s_addr == address.s_addr ||
@@ -171,9 +157,9 @@ static bool is_contested(const struct listen *listen, struct in_addr address)
 
 static bool has_answered(const struct listen *listen, struct in_addr address)
 {
-	for (size_t i = 0; i < listen->count; i++)
-		if (listen->observations[i].kind == OBSERVATION_ARP_REPLY &&
-		    listen->observations[i].sender.s_addr == address.s_addr)
+	for (size_t i = 0; i < listen->record.count; i++)
+		if (listen->record.observations[i].kind == OBSERVATION_ARP_REPLY &&
+		    listen->record.observations[i].sender.s_addr == address.s_addr)
 			return true;
 	return false;
 }
@@ -250,8 +236,9 @@ static usec_t claim(struct listen *listen)
 static usec_t step(struct listen *listen)
 {
 	if (listen->state == LISTENING) {
-		listen->probes_count = infer_probes(listen->observations, listen->count,
-						    &listen->mac, listen->probes);
+		listen->probes_count =
+			infer_probes(listen->record.observations, listen->record.count,
+				     &listen->mac, listen->probes);
 		listen->state = ASKING;
 	}
 	return listen->state == ASKING ? ask(listen) : claim(listen);

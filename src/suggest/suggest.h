@@ -6,6 +6,7 @@
  * is spoken here, who the gateway is and which address nobody uses, each with its evidence.
  *
  *     observation.h  what was heard, taken out of frames
+ *     record.h       all of it, within bounds
  *     infer.h        from observations to a suggestion
  *     listen.h       listens on a link, probes politely, and suggests
  */
@@ -14,3 +15,4 @@
 #include "infer.h"
 #include "listen.h"
 #include "observation.h"
+#include "record.h"
