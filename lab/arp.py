@@ -1,7 +1,7 @@
 """ARP as a test wants it: hold an address, defend it, watch probes and announcements."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Iterable
 
 from .packets import BROADCAST_MAC, ZERO_MAC, Arp
 from .wire import Station
@@ -82,3 +82,33 @@ class ArpStation(Station):
         reply = Arp(2, mac, request.target, request.sender_mac, request.sender, self.mac)
         reply.destination_mac = destination
         self.send(reply.pack())
+
+
+class ProxyArp(Station):
+    """Answers with its own MAC whatever is asked, also probes, as some routers do; but for the
+    addresses in `but_for`, of which the kernel is left to speak.
+
+    The kernel's own proxy_arp is milder: it answers no probe, and nobody on the link of the route."""
+
+    def __init__(
+        self, host: "Host", interface: str, but_for: Iterable[str] = (), delay: float = 0.0
+    ) -> None:
+        super().__init__(host, interface)
+        self.answered: list[Arp] = []
+        self._but_for = set(but_for)
+        self._delay = delay
+
+    def probes(self) -> list[Arp]:
+        """The probes that were answered."""
+        return [packet for packet in self.answered if packet.is_probe]
+
+    def on_frame(self, frame: bytes, at: float) -> None:
+        packet = Arp.unpack(frame)
+        if not packet or packet.operation != 1 or packet.is_announcement:
+            return
+        if packet.target in self._but_for:
+            return
+        self.answered.append(packet)
+        reply = Arp(2, self.mac, packet.target, packet.sender_mac, packet.sender, self.mac)
+        reply.destination_mac = packet.source_mac
+        self.send(reply.pack(), self._delay)

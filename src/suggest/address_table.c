@@ -183,6 +183,24 @@ static void doubt(struct address_table *table)
 			table->entries[i].alive = false;
 }
 
+static void note_proxy(struct address_table *table, const struct observation *observation)
+{
+	struct known_address *known =
+		entry(table, ntohl(observation->sender.s_addr), &observation->mac);
+
+	if (known)
+		known->proxy = observation->mac;
+}
+
+/* A proxy's answer for a gateway that is asked for may be the gateway's own. */
+static void believe_proxy(struct known_address *known)
+{
+	if (!known->proxy.length || known->mac.length || known->witnesses == 0)
+		return;
+	known->mac = known->proxy;
+	known->alive = known->answered = true;
+}
+
 static void note_probe(struct address_table *table, uint32_t address)
 {
 	struct known_address *known = address_table_find(table, address);
@@ -192,17 +210,23 @@ static void note_probe(struct address_table *table, uint32_t address)
 }
 
 void address_table_gather(struct address_table *table, const struct observation *observations,
-			  size_t count, const struct hardware_address *own)
+			  size_t count, const struct hardware_address *own,
+			  const struct proxies *proxies)
 {
 	table->count = 0;
 	for (size_t i = 0; i < count; i++)
-		if (!hardware_address_equal(&observations[i].mac, own))
+		if (observations[i].kind == OBSERVATION_ARP_REPLY &&
+		    proxies_have(proxies, &observations[i].mac))
+			note_proxy(table, &observations[i]);
+		else if (!hardware_address_equal(&observations[i].mac, own))
 			gather(table, &observations[i]);
 	for (size_t i = 0; i < count; i++)
-		if (observations[i].kind == OBSERVATION_OWN_PROBE)
+		if (observation_is_own(&observations[i]))
 			note_probe(table, ntohl(observations[i].target.s_addr));
 	for (unsigned i = 0; i < table->count; i++)
 		count_witnesses(&table->entries[i]);
+	for (unsigned i = 0; i < table->count; i++)
+		believe_proxy(&table->entries[i]);
 	doubt(table);
 }
 

@@ -1,7 +1,7 @@
 /* Who was heard and who was asked for, gathered from observations. Addresses in host byte order. */
 #pragma once
 
-#include "observation.h"
+#include "proxies.h"
 
 #define USUAL_PREFIX	  24  /* the commonest */
 #define ADDRESS_TABLE_MAX 256 /* a busier link says enough with the first ones */
@@ -17,13 +17,14 @@ struct asker {
 
 struct known_address {
 	uint32_t address;
-	struct hardware_address mac; /* the first that had it; unset: only asked for */
-	uint8_t introducer[6];	     /* the MAC that named it first */
-	bool alive;		     /* sent something itself, or answered */
-	bool spoke;		     /* alive by more than answers */
-	bool answered;		     /* an ARP reply */
-	bool probed;		     /* we asked for it */
-	bool contested;		     /* another MAC claimed it, too */
+	struct hardware_address mac;   /* the first that had it; unset: only asked for */
+	uint8_t introducer[6];	       /* the MAC that named it first */
+	bool alive;		       /* sent something itself, or answered */
+	bool spoke;		       /* alive by more than answers */
+	bool answered;		       /* an ARP reply */
+	bool probed;		       /* we asked for it */
+	struct hardware_address proxy; /* a proxy answered for it, unset for none */
+	bool contested;		       /* another MAC claimed it, too */
 	struct asker askers[ASKERS_MAX];
 	unsigned askers_count;
 	unsigned witnesses; /* distinct MACs among the askers, but for its own */
@@ -37,10 +38,12 @@ struct address_table {
 	unsigned count;
 };
 
-/* Gathers all; what the link `own` sent itself is left out. A MAC is one witness, however many
- * addresses it claims, and of one that claims too many only the first counts as alive. */
+/* Gathers all; what the link `own` sent itself is left out, and what a proxy answers counts only
+ * for an address that others ask for. A MAC is one witness, however many addresses it claims, and
+ * of one that claims too many only the first counts as alive. */
 void address_table_gather(struct address_table *table, const struct observation *observations,
-			  size_t count, const struct hardware_address *own);
+			  size_t count, const struct hardware_address *own,
+			  const struct proxies *proxies);
 /* Joins addresses that talk to each other directly, so that `subnet` tells them apart. */
 void address_table_join(struct address_table *table);
 struct known_address *address_table_find(struct address_table *table, uint32_t address);

@@ -1,5 +1,7 @@
 #include "inference.h"
 
+#define GUESSES_A_SUBNET 3
+
 uint8_t infer_prefix(const struct address_table *table, unsigned subnet, uint32_t *broadcast)
 {
 	unsigned longest = address_table_common(table, subnet), shortest = 8;
@@ -32,7 +34,7 @@ static struct suggested_subnet infer_subnet(const struct inference *inference, u
 	proved = address_table_common(table, subnet);
 	ret.network.s_addr = htonl(near) & ip_length_to_netmask(ret.prefix);
 	ret.gateway.s_addr = gateway.address ? htonl(gateway.address->address) : 0;
-	ret.address.s_addr = htonl(infer_address(inference, near, proved, ret.prefix));
+	ret.address.s_addr = htonl(infer_address(inference, near, proved, ret.prefix, 0));
 	ret.confidence = MIN(0.1 * living, 0.3) + (broadcast ? 0.2 : 0) +
 			 MIN(0.12 * gateway.score, 0.4) +
 			 (gateway.address && gateway.address->alive ? 0.1 : 0);
@@ -69,12 +71,13 @@ static void suggest_link_local(struct inference *inference)
 void infer_suggestion(const struct observation *observations, size_t count,
 		      const struct hardware_address *mac, struct suggestion *ret)
 {
-	struct inference inference = {observations, count, mac, {.count = 0}, ret};
+	struct inference inference = {observations, count, mac, {.count = 0}, {.count = 0}, ret};
 	bool found = false;
 	unsigned chosen = 0;
 
 	*ret = (struct suggestion){0};
-	address_table_gather(&inference.table, observations, count, mac);
+	proxies_find(observations, count, &inference.proxies);
+	address_table_gather(&inference.table, observations, count, mac, &inference.proxies);
 	infer_proxies(&inference);
 	address_table_join(&inference.table);
 	for (unsigned i = 0; i < inference.table.count; i++) {
@@ -142,4 +145,24 @@ unsigned infer_probes(const struct observation *observations, size_t count,
 	for (size_t i = 0; i < ARRAY_SIZE(common); i++)
 		put_probe(ret, &probes, common[i]);
 	return probes;
+}
+
+unsigned infer_guesses(const struct observation *observations, size_t count,
+		       const struct hardware_address *mac, struct in_addr ret[INFER_GUESSES_MAX])
+{
+	const struct inference inference = {observations, count,	mac,
+					    {.count = 0}, {.count = 0}, NULL};
+	struct suggestion suggestion;
+	const struct suggested_subnet *subnets[] = {&suggestion.best, &suggestion.alternatives[0]};
+	unsigned guesses = 0;
+
+	infer_suggestion(observations, count, mac, &suggestion);
+	if (suggestion.best.confidence == 0)
+		return 0;
+	for (unsigned i = 0; i < 1 + MIN(suggestion.alternatives_count, 1u); i++)
+		for (unsigned salt = 1; salt <= GUESSES_A_SUBNET; salt++)
+			put_probe(ret, &guesses,
+				  infer_address(&inference, ntohl(subnets[i]->address.s_addr),
+						subnets[i]->prefix, subnets[i]->prefix, salt));
+	return guesses;
 }

@@ -10,6 +10,7 @@
 #define SUGGESTION_ALTERNATIVES_MAX 3
 #define SUGGESTION_TEXT_MAX	    192
 #define SUGGESTION_CONFIDENCE_MAX   0.95 /* hearsay is never certain */
+#define INFER_GUESSES_MAX	    6
 #define INFER_PROBES_MAX	    24
 
 struct suggested_subnet {
@@ -37,3 +38,8 @@ void infer_suggestion(const struct observation *observations, size_t count,
  * those of the commonest private networks. Returns their number, at most INFER_PROBES_MAX. */
 unsigned infer_probes(const struct observation *observations, size_t count,
 		      const struct hardware_address *mac, struct in_addr ret[INFER_PROBES_MAX]);
+
+/* Addresses of the likeliest subnets that nobody should have: who answers for three of them is a
+ * proxy (proxies.h). Returns their number. */
+unsigned infer_guesses(const struct observation *observations, size_t count,
+		       const struct hardware_address *mac, struct in_addr ret[INFER_GUESSES_MAX]);

@@ -1,8 +1,9 @@
 #include "inference.h"
 
-#define POOL_FIRST  100 /* last octets that DHCP servers commonly hand out */
-#define POOL_LAST   199
-#define SEARCH_MOST 65536
+#define POOL_FIRST   100 /* last octets that DHCP servers commonly hand out */
+#define POOL_LAST    199
+#define SEARCH_MOST  65536
+#define GOLDEN_RATIO 0x9e3779b9u /* spreads small numbers */
 
 static bool is_taken(const struct inference *inference, uint32_t address, bool avoid_pools)
 {
@@ -34,9 +35,10 @@ static uint32_t hash_mac(const struct hardware_address *mac)
 
 /* An odd step meets every host of a power of two once. */
 static uint32_t find_free(const struct inference *inference, uint32_t near, unsigned prefix,
-			  bool avoid_pools)
+			  bool avoid_pools, unsigned salt)
 {
-	uint32_t mask = UINT32_MAX >> prefix, hash = hash_mac(inference->mac);
+	uint32_t mask = UINT32_MAX >> prefix;
+	uint32_t hash = hash_mac(inference->mac) + salt * GOLDEN_RATIO;
 	uint32_t step = hash >> 8 | 1, limit = MIN(mask, (uint32_t)SEARCH_MOST);
 
 	for (uint32_t i = 0; i <= limit; i++) {
@@ -53,13 +55,13 @@ static uint32_t find_free(const struct inference *inference, uint32_t near, unsi
 }
 
 uint32_t infer_address(const struct inference *inference, uint32_t near, unsigned proved,
-		       unsigned prefix)
+		       unsigned prefix, unsigned salt)
 {
 	uint32_t address = 0;
 
 	for (unsigned length = MAX(proved, prefix); !address && length >= prefix; length--)
 		for (unsigned avoid = 2; !address && avoid-- > 0;)
-			address = find_free(inference, near, length, avoid);
+			address = find_free(inference, near, length, avoid, salt);
 	return address;
 }
 

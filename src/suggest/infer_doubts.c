@@ -46,6 +46,11 @@ static bool has_masks_in_conflict(const struct doubted *doubted)
 	return conflict || (broadcast && shortest > address_table_common(table, doubted->subnet));
 }
 
+static bool has_proxy(const struct doubted *doubted)
+{
+	return doubted->inference->proxies.count > 0;
+}
+
 enum subject { NOBODY, GATEWAY, RIVAL };
 
 static const struct {
@@ -58,6 +63,7 @@ static const struct {
 	{is_mute, 0.5, GATEWAY, "did not answer ARP"},
 	{is_contested, 0.7, GATEWAY, "is claimed by more than one MAC"},
 	{has_masks_in_conflict, 0.7, NOBODY, "hosts disagree on the prefix"},
+	{has_proxy, 0.85, NOBODY, "one that answers for everybody may hide a silent host"},
 	{has_other_subnets, 0.85, NOBODY, "another subnet is spoken on this wire"},
 };
 

@@ -27,6 +27,7 @@ void infer_proxies(struct inference *inference)
 {
 	struct address_table *table = &inference->table;
 
+	inference->suggestion->proxy_arp = inference->proxies.count > 0;
 	for (unsigned i = 0; i < table->count; i++) {
 		struct known_address *known = &table->entries[i];
 

@@ -8,6 +8,7 @@ struct inference {
 	const struct observation *observations;
 	size_t count;
 	const struct hardware_address *mac;
+	struct proxies proxies;
 	struct address_table table;
 	struct suggestion *suggestion;
 };
@@ -39,9 +40,10 @@ const char *infer_print(uint32_t address, char *buffer);
  */
 uint8_t infer_prefix(const struct address_table *table, unsigned subnet, uint32_t *broadcast);
 /* An address of the prefix around `near` that nobody was heard to use; 0 for none. `proved` is the
- * prefix that surely holds what was heard: the real one may be longer than `prefix`. */
+ * prefix that surely holds what was heard: the real one may be longer than `prefix`. Another `salt`
+ * gives another address. */
 uint32_t infer_address(const struct inference *inference, uint32_t near, unsigned proved,
-		       unsigned prefix);
+		       unsigned prefix, unsigned salt);
 /* An address of 169.254.0.0/16 (RFC 3927 2.1), the same one for the same MAC. */
 uint32_t infer_link_local(const struct inference *inference);
 /* Tells why the best subnet, which is `subnet` of the table, is suggested. */

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "netlink/arp.h"
+#include "proxies.h"
 #include "record.h"
 
 #define FRAMES_A_TURN  64 /* then the event loop serves others */
@@ -17,7 +18,12 @@
 #define CLAIM_INTERVAL (250 * USEC_PER_MSEC)
 #define CLAIM_ATTEMPTS 8
 
-enum listen_state { LISTENING, ASKING, CLAIMING };
+enum listen_state { ASKING, CLAIMING };
+
+struct question {
+	struct in_addr target;
+	enum observation_kind kind;
+};
 
 struct listen {
 	enum listen_state state;
@@ -25,9 +31,9 @@ struct listen {
 	int fd, interface;
 	struct hardware_address mac;
 	struct record record;
-	struct in_addr probes[INFER_PROBES_MAX];
-	unsigned probes_count, asked;	 /* likely gateways, and how many were asked for */
-	bool asked_again;		 /* those that had not answered */
+	struct question questions[INFER_PROBES_MAX]; /* of this round */
+	unsigned questions_count, asked;
+	unsigned rounds;
 	unsigned claim_probes, attempts; /* of the address about to be suggested */
 	struct listen_result result;
 	listen_done_t done;
@@ -106,7 +112,7 @@ static int on_frame(sd_event_source *source, int fd, uint32_t events, void *user
 
 /* ---- what goes out ---- */
 
-static void send_probe(struct listen *listen, struct in_addr target)
+static void send_probe(struct listen *listen, struct in_addr target, enum observation_kind kind)
 {
 	const struct arp_packet packet = {
 		.operation = ARP_REQUEST,
@@ -114,7 +120,7 @@ static void send_probe(struct listen *listen, struct in_addr target)
 		.target = target,
 	};
 	const struct observation question = {
-		.kind = OBSERVATION_OWN_PROBE,
+		.kind = kind,
 		.time = clock_boottime_usec(),
 		.mac = listen->mac,
 		.target = target,
@@ -140,12 +146,17 @@ static void infer(struct listen *listen)
 			 &listen->result.suggestion);
 }
 
-/* Has the address spoken, or did another want it too, since the suggestion was made? */
+/* Has the address spoken, or did another want it too? What a proxy answers says nothing. */
 static bool is_contested(const struct listen *listen, struct in_addr address)
 {
+	struct proxies proxies;
+
+	proxies_find(listen->record.observations, listen->record.count, &proxies);
 	for (size_t i = 0; i < listen->record.count; i++) {
 		const struct observation *each = &listen->record.observations[i];
 
+		if (each->kind == OBSERVATION_ARP_REPLY && proxies_have(&proxies, &each->mac))
+			continue;
 		if (!hardware_address_equal(&each->mac, &listen->mac) &&
 		    (each->sender.s_addr == address.s_addr ||
 		     (each->kind == OBSERVATION_ARP_REQUEST && each->sender.s_addr == 0 &&
@@ -170,6 +181,9 @@ static int finish(struct listen *listen)
 {
 	struct listen_result *result = &listen->result;
 
+	/* Whose address it is could not be found out: it is nothing to suggest. */
+	if (is_contested(listen, result->suggestion.best.address))
+		result->suggestion.best.address.s_addr = 0;
 	result->gateway_answered = result->suggestion.best.gateway.s_addr &&
 				   has_answered(listen, result->suggestion.best.gateway);
 	listen->done(result, listen->userdata);
@@ -177,34 +191,61 @@ static int finish(struct listen *listen)
 	return 0;
 }
 
+static void put_question(struct listen *listen, struct in_addr target, enum observation_kind kind)
+{
+	if (listen->questions_count < ARRAY_SIZE(listen->questions))
+		listen->questions[listen->questions_count++] = (struct question){target, kind};
+}
+
 static void put_mute(struct listen *listen, struct in_addr gateway)
 {
 	if (gateway.s_addr && !has_answered(listen, gateway))
-		listen->probes[listen->probes_count++] = gateway;
+		put_question(listen, gateway, OBSERVATION_OWN_PROBE);
+}
+
+/* Likely gateways. */
+static void put_first_round(struct listen *listen)
+{
+	struct in_addr probes[INFER_PROBES_MAX];
+	unsigned count = infer_probes(listen->record.observations, listen->record.count,
+				      &listen->mac, probes);
+
+	for (unsigned i = 0; i < count; i++)
+		put_question(listen, probes[i], OBSERVATION_OWN_PROBE);
 }
 
 /* A question may be lost, and a switch's port may have been mute: the gateways that it depends on
- * are asked once more. */
-static bool ask_again(struct listen *listen)
+ * are asked once more. And who answers for addresses that nobody has is found out. */
+static void put_second_round(struct listen *listen)
 {
 	const struct suggestion *suggestion = &listen->result.suggestion;
+	struct in_addr guesses[INFER_GUESSES_MAX];
+	unsigned count = infer_guesses(listen->record.observations, listen->record.count,
+				       &listen->mac, guesses);
 
-	if (listen->asked_again)
-		return false;
-	listen->asked_again = true;
-	listen->probes_count = listen->asked = 0;
 	infer(listen);
 	put_mute(listen, suggestion->best.gateway);
 	for (unsigned i = 0; i < suggestion->alternatives_count; i++)
 		put_mute(listen, suggestion->alternatives[i].gateway);
-	return listen->probes_count > 0;
+	for (unsigned i = 0; i < count; i++)
+		put_question(listen, guesses[i], OBSERVATION_OWN_GUESS);
 }
+
+static void (*const rounds[])(struct listen *listen) = {put_first_round, put_second_round};
 
 static usec_t ask(struct listen *listen)
 {
-	if (listen->asked < listen->probes_count || ask_again(listen)) {
-		send_probe(listen, listen->probes[listen->asked++]);
-		return listen->asked < listen->probes_count ? LISTEN_PROBE_INTERVAL : ANSWER_TIME;
+	const struct question *question;
+
+	while (listen->asked == listen->questions_count && listen->rounds < ARRAY_SIZE(rounds)) {
+		listen->questions_count = listen->asked = 0;
+		rounds[listen->rounds++](listen);
+	}
+	if (listen->asked < listen->questions_count) {
+		question = &listen->questions[listen->asked++];
+		send_probe(listen, question->target, question->kind);
+		return listen->asked < listen->questions_count ? LISTEN_PROBE_INTERVAL
+							       : ANSWER_TIME;
 	}
 	infer(listen);
 	listen->state = CLAIMING;
@@ -226,7 +267,7 @@ static usec_t claim(struct listen *listen)
 		return LISTEN_PROBE_INTERVAL;
 	}
 	if (listen->claim_probes < CLAIM_PROBES) {
-		send_probe(listen, address);
+		send_probe(listen, address, OBSERVATION_OWN_GUESS);
 		return ++listen->claim_probes < CLAIM_PROBES ? CLAIM_INTERVAL : ANSWER_TIME;
 	}
 	listen->result.address_probed = true;
@@ -235,12 +276,6 @@ static usec_t claim(struct listen *listen)
 
 static usec_t step(struct listen *listen)
 {
-	if (listen->state == LISTENING) {
-		listen->probes_count =
-			infer_probes(listen->record.observations, listen->record.count,
-				     &listen->mac, listen->probes);
-		listen->state = ASKING;
-	}
 	return listen->state == ASKING ? ask(listen) : claim(listen);
 }
 

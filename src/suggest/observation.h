@@ -13,6 +13,7 @@ enum observation_kind {
 	OBSERVATION_LLDP,		  /* IEEE 802.1AB: `router` tells of its capability */
 	OBSERVATION_BPDU,		  /* IEEE 802.1D: a bridge that speaks STP */
 	OBSERVATION_OWN_PROBE,		  /* we asked for `target` by ARP */
+	OBSERVATION_OWN_GUESS,		  /* we asked for `target`, which is hardly anybody's */
 	_OBSERVATION_KIND_MAX
 };
 
@@ -26,6 +27,13 @@ struct observation {
 	uint8_t prefix;		     /* of DHCP, 0 for none */
 	struct in_addr gateway, dns; /* of DHCP, 0.0.0.0 for none */
 };
+
+/* Is it a question of our own? */
+static inline bool observation_is_own(const struct observation *observation)
+{
+	return observation->kind == OBSERVATION_OWN_PROBE ||
+	       observation->kind == OBSERVATION_OWN_GUESS;
+}
 
 /* A frame with its Ethernet header (802.1Q tags are none of ours). 0; 1 when it tells nothing;
  * -EBADMSG when it is cut off. Checksums are not verified: an observation is a hint. */

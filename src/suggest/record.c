@@ -8,11 +8,6 @@
  */
 _Static_assert(RECORD_ASKED * 2 <= RECORD_RESERVED, "the reserve is too small");
 
-static bool is_own(const struct observation *observation)
-{
-	return observation->kind == OBSERVATION_OWN_PROBE;
-}
-
 static bool is_repeat(const struct observation *a, const struct observation *b)
 {
 	return a->sender.s_addr == b->sender.s_addr && a->target.s_addr == b->target.s_addr &&
@@ -43,13 +38,13 @@ static struct observation *reserved_place(struct record *record)
 	do {
 		place = &record->observations[ORDINARY_MAX + record->replaced];
 		record->replaced = (record->replaced + 1) % RECORD_RESERVED;
-	} while (is_own(place));
+	} while (observation_is_own(place));
 	return place;
 }
 
 void record_put(struct record *record, const struct observation *observation)
 {
-	bool kept = is_own(observation) || is_asked(record, observation->sender) ||
+	bool kept = observation_is_own(observation) || is_asked(record, observation->sender) ||
 		    is_asked(record, observation->target);
 
 	for (size_t i = 0; i < record->count; i++) {
@@ -58,7 +53,7 @@ void record_put(struct record *record, const struct observation *observation)
 		record->observations[i].time = observation->time;
 		return;
 	}
-	if (is_own(observation))
+	if (observation_is_own(observation))
 		put_asked(record, observation->target);
 	if (record->count < (kept ? RECORD_MAX : ORDINARY_MAX))
 		record->observations[record->count++] = *observation;

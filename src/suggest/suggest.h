@@ -7,6 +7,7 @@
  *
  *     observation.h  what was heard, taken out of frames
  *     record.h       all of it, within bounds
+ *     proxies.h      who answers for everybody
  *     infer.h        from observations to a suggestion
  *     listen.h       listens on a link, probes politely, and suggests
  */
@@ -15,4 +16,5 @@
 #include "infer.h"
 #include "listen.h"
 #include "observation.h"
+#include "proxies.h"
 #include "record.h"

@@ -8,6 +8,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network
 
 import pytest
 from lab import Lab
+from lab.arp import ProxyArp
 from lab.daemon import Daemon, ToolError
 from lab.servers import Murmur
 
@@ -86,6 +87,30 @@ def test_suggestions_work(raise_lab, start_daemon, seed):
     failed = [told for works, told in results if not works]
     print(f"{COUNT - len(failed)} of {COUNT} work")
     assert len(failed) <= COUNT * (1 - LEAST_RATE) + 1e-9, "\n".join(failed)
+
+
+def test_one_that_answers_everything(raise_lab, start_daemon):
+    def proxied(lab: Lab) -> None:
+        lan = lab.switch("lan")
+        lab.host("router", lan=lan.at("192.0.2.1/24"))
+        for n in (20, 21):
+            host = lab.host(f"h{n}", eth0=lan.at(f"192.0.2.{n}/24"))
+            host.serve(Murmur("eth0", "192.0.2.1", 0.5))
+        lab.host("host", eth0=lan.at(up=True))
+
+    lab = raise_lab(proxied)
+    daemon = start_daemon(lab["host"])
+    with ProxyArp(lab["router"], "lan", ["192.0.2.1"], delay=0.2) as proxy:
+        found = daemon.call("net.suggest", link="eth0", listen_seconds=2)
+        assert proxy.probes(), "the proxy never acted"
+        assert found["gateway"] == "192.0.2.1" and found["gateway_answered"]
+        assert found["address_probed"], found
+        assert IPv4Interface(found["address"]).ip not in map(IPv4Address, ["192.0.2.20", "192.0.2.21"])
+        assert any("answers for everybody" in line for line in found["evidence"])
+        assert found["packets_sent"] <= 64
+        daemon.call("net.configure", link="eth0", method="static", addresses=[found["address"]],
+                    gateway=found["gateway"])
+        assert gateway_answers(daemon, found["gateway"])
 
 
 def test_no_evidence_is_said(raise_lab, start_daemon):

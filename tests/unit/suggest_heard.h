@@ -39,6 +39,12 @@ static inline struct observation heard(enum observation_kind kind, const char *s
 				    .ttl = 64};
 }
 
+/* A question of our own. */
+static inline struct observation asked(enum observation_kind kind, const char *target)
+{
+	return (struct observation){.kind = kind, .mac = own, .target = v4(target)};
+}
+
 #define ASK(sender, target)	  heard(OBSERVATION_ARP_REQUEST, sender, target)
 #define BROADCAST(sender, target) heard(OBSERVATION_IPV4_BROADCAST, sender, target)
 

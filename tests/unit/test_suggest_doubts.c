@@ -143,21 +143,14 @@ static void test_wrong_mask_of_one_host(void **state)
 	assert_true(says(&suggestion, "against it: hosts disagree on the prefix"));
 }
 
-static struct observation own_probe(const char *target)
-{
-	return (struct observation){.kind = OBSERVATION_OWN_PROBE,
-				    .mac = own,
-				    .target = v4(target)};
-}
-
 static void test_mute_gateway(void **state)
 {
 	const struct observation observations[] = {
 		ASK("192.0.2.20", "192.0.2.9"),
 		ASK("192.0.2.21", "192.0.2.9"),
 		ASK("192.0.2.22", "192.0.2.1"),
-		own_probe("192.0.2.9"),
-		own_probe("192.0.2.1"),
+		asked(OBSERVATION_OWN_PROBE, "192.0.2.9"),
+		asked(OBSERVATION_OWN_PROBE, "192.0.2.1"),
 		heard(OBSERVATION_ARP_REPLY, "192.0.2.1", "0.0.0.0"),
 	};
 	struct suggestion suggestion;

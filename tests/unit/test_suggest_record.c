@@ -9,13 +9,6 @@ static struct observation nth(unsigned n)
 	return heard(OBSERVATION_ARP_REQUEST, address, "10.9.9.9");
 }
 
-static struct observation own_question(const char *target)
-{
-	return (struct observation){.kind = OBSERVATION_OWN_PROBE,
-				    .mac = own,
-				    .target = v4(target)};
-}
-
 static bool is_recorded(const struct record *record, const struct observation *observation)
 {
 	for (size_t i = 0; i < record->count; i++)
@@ -41,7 +34,7 @@ static void test_repeats_are_one(void **state)
 static void test_late_probe_of_a_candidate(void **state)
 {
 	struct record record = {.count = 0};
-	struct observation question = own_question("10.0.0.250"), probe;
+	struct observation question = asked(OBSERVATION_OWN_GUESS, "10.0.0.250"), probe;
 
 	for (unsigned i = 0; i < 2 * RECORD_MAX; i++) {
 		probe = nth(i);
@@ -59,7 +52,7 @@ static void test_late_probe_of_a_candidate(void **state)
 static void test_flood_of_a_candidate(void **state)
 {
 	struct record record = {.count = 0};
-	struct observation question = own_question("10.0.0.250"), probe;
+	struct observation question = asked(OBSERVATION_OWN_GUESS, "10.0.0.250"), probe;
 
 	record_put(&record, &question);
 	for (unsigned i = 0; i < 4 * RECORD_MAX; i++) {
@@ -69,7 +62,7 @@ static void test_flood_of_a_candidate(void **state)
 		assert_true(is_recorded(&record, &probe));
 	}
 	assert_int_equal(record.count, RECORD_MAX);
-	question = own_question("10.0.0.251");
+	question = asked(OBSERVATION_OWN_GUESS, "10.0.0.251");
 	record_put(&record, &question);
 	for (unsigned i = 0; i < 4 * RECORD_MAX; i++) {
 		probe = nth(i);
