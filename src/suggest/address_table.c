@@ -78,12 +78,28 @@ static bool is_router_group(uint32_t group)
 	return false;
 }
 
+/* Addresses inside of what was said: they are worth a question, and no proof. */
+static void gather_hearsay(struct address_table *table, const struct observation *observation)
+{
+	const struct in_addr hearsay[] = {observation->named, observation->gateway,
+					  observation->server};
+
+	for (size_t i = 0; i < ARRAY_SIZE(hearsay); i++) {
+		struct known_address *known =
+			entry(table, ntohl(hearsay[i].s_addr), &observation->mac);
+
+		if (known)
+			known->named = true;
+	}
+}
+
 static void gather(struct address_table *table, const struct observation *observation)
 {
 	uint32_t from = ntohl(observation->sender.s_addr);
 	uint32_t to = ntohl(observation->target.s_addr);
 	struct known_address *sender = NULL, *target;
 
+	gather_hearsay(table, observation);
 	if (observation->kind > OBSERVATION_IPV4_MULTICAST)
 		return;
 	/* A packet of IPv4 may come from a router's other side: with the TTL of a hop less. */

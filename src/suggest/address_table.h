@@ -21,6 +21,7 @@ struct known_address {
 	uint8_t introducer[6];	       /* the MAC that named it first */
 	bool alive;		       /* sent something itself, or answered */
 	bool spoke;		       /* alive by more than answers */
+	bool named;		       /* told of by somebody, and not heard itself */
 	bool answered;		       /* an ARP reply */
 	bool probed;		       /* we asked for it */
 	struct hardware_address proxy; /* a proxy answered for it, unset for none */

@@ -1,6 +1,7 @@
 #include "inference.h"
 
 #define GUESSES_A_SUBNET 3
+#define HEARSAY_PROBES	 6
 
 uint8_t infer_prefix(const struct address_table *table, unsigned subnet, uint32_t *broadcast)
 {
@@ -124,6 +125,19 @@ static void put_subnet_probes(const struct suggested_subnet *subnet, struct in_a
 	put_probe(ret, count, (network | mask) - 1);
 }
 
+/* What others told of and was not heard itself. */
+static void put_hearsay(const struct observation *observations, size_t count,
+			const struct hardware_address *mac, struct in_addr *ret, unsigned *probes)
+{
+	struct address_table table;
+	const struct proxies none = {.count = 0};
+
+	address_table_gather(&table, observations, count, mac, &none);
+	for (unsigned i = 0; i < table.count && *probes < HEARSAY_PROBES; i++)
+		if (table.entries[i].named && !table.entries[i].alive)
+			put_probe(ret, probes, table.entries[i].address);
+}
+
 unsigned infer_probes(const struct observation *observations, size_t count,
 		      const struct hardware_address *mac, struct in_addr ret[INFER_PROBES_MAX])
 {
@@ -136,6 +150,7 @@ unsigned infer_probes(const struct observation *observations, size_t count,
 	unsigned probes = 0;
 
 	infer_suggestion(observations, count, mac, &suggestion);
+	put_hearsay(observations, count, mac, ret, &probes);
 	if (suggestion.best.confidence > 0) {
 		put_subnet_probes(&suggestion.best, ret, &probes);
 		for (unsigned i = 0; i < suggestion.alternatives_count; i++)

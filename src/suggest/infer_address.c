@@ -7,14 +7,14 @@
 
 static bool is_taken(const struct inference *inference, uint32_t address, bool avoid_pools)
 {
+	const struct in_addr value = {htonl(address)};
 	uint32_t last = address & 0xff;
 
 	for (size_t i = 0; i < inference->count; i++) {
 		const struct observation *each = &inference->observations[i];
 
 		if (!hardware_address_equal(&each->mac, inference->mac) &&
-		    (ntohl(each->sender.s_addr) == address ||
-		     ntohl(each->target.s_addr) == address))
+		    observation_names(each, value))
 			return true;
 	}
 	if (last == 0 || last == 255)

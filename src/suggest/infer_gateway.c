@@ -33,12 +33,13 @@ static struct gateway_score score_gateway(const struct inference *inference,
 		if (each->kind == OBSERVATION_DHCP_SERVER &&
 		    ntohl(each->gateway.s_addr) == known->address)
 			score.told = true;
+		score.capability = score.capability ||
+				   (each->router && ntohl(each->named.s_addr) == known->address);
 		if (!known->mac.length || !hardware_address_equal(&each->mac, &known->mac))
 			continue;
 		score.advertises =
 			score.advertises || each->kind == OBSERVATION_ROUTER_ADVERTISEMENT;
-		score.capability =
-			score.capability || (each->kind == OBSERVATION_LLDP && each->router);
+		score.capability = score.capability || each->router;
 	}
 	score.score = known->witnesses + (score.virtual_mac ? 3 : 0) + (score.advertises ? 3 : 0) +
 		      (score.capability ? 2 : 0) + (score.told ? 5 : 0) +

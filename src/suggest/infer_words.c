@@ -45,7 +45,7 @@ static void tell_gateway(const struct inference *inference, const struct gateway
 	if (gateway->advertises)
 		infer_evidence(suggestion, "the MAC of %s sends IPv6 router advertisements", text);
 	if (gateway->capability)
-		infer_evidence(suggestion, "LLDP of the MAC of %s says that it routes", text);
+		infer_evidence(suggestion, "LLDP or CDP says that %s routes", text);
 	if (known->router_group)
 		infer_evidence(suggestion, "%s speaks a routing or redundancy protocol", text);
 	if (gateway->told)
@@ -78,26 +78,42 @@ void infer_tell_subnet(const struct inference *inference, unsigned subnet)
 	(void)infer_doubts(inference, subnet, &gateway, true);
 }
 
+static void tell_prefix6(struct suggestion *suggestion, const struct observation *observation)
+{
+	const struct ip_prefix prefix = {ip_address_from_bytes(AF_INET6, &observation->prefix6),
+					 observation->prefix6_length};
+	char text[IP_PREFIX_TEXT_MAX];
+
+	infer_evidence(suggestion, "IPv6 is there, too: a router advertises %s",
+		       ip_prefix_print(&prefix, text));
+}
+
 void infer_tell_link(const struct inference *inference)
 {
 	struct suggestion *suggestion = inference->suggestion;
 	bool spanning_tree = false;
+	const struct observation *ipv6 = NULL;
 
 	for (size_t i = 0; i < inference->count; i++) {
 		const struct observation *each = &inference->observations[i];
 
 		spanning_tree = spanning_tree || each->kind == OBSERVATION_BPDU;
-		suggestion->dhcp_server =
-			suggestion->dhcp_server || each->kind == OBSERVATION_DHCP_SERVER;
+		suggestion->dhcp_server = suggestion->dhcp_server ||
+					  each->kind == OBSERVATION_DHCP_SERVER ||
+					  each->server.s_addr;
+		if (each->prefix6_length)
+			ipv6 = each;
 		if (each->kind == OBSERVATION_DHCP_SERVER && each->dns.s_addr)
 			suggestion->dns = each->dns;
 	}
 	if (suggestion->dhcp_server)
-		infer_evidence(suggestion, "a DHCP server answered another host");
+		infer_evidence(suggestion, "a DHCP server serves other hosts");
 	if (suggestion->proxy_arp)
 		infer_evidence(suggestion,
 			       "one MAC answers for addresses of others (proxy ARP): its "
 			       "answers prove no host");
+	if (ipv6)
+		tell_prefix6(suggestion, ipv6);
 	if (spanning_tree)
 		infer_evidence(suggestion,
 			       "a switch speaks STP: its port may have been mute at first");

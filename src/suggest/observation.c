@@ -3,20 +3,18 @@
 #include <net/ethernet.h>
 
 #include "netlink/arp.h"
+#include "observation_parts.h"
 
 #define PROTOCOL_UDP	     17
 #define PROTOCOL_ICMPV6	     58
 #define ICMPV6_RA	     134
+#define RA_OPTIONS_AT	     16
+#define RA_PREFIX	     3 /* RFC 4861 4.6.2 */
 #define ETHERTYPE_LLDP	     0x88cc
 #define LLC_BPDU	     0x4242
-#define LLDP_CAPABILITIES    7
-#define LLDP_ROUTER	     0x10 /* enabled capability, IEEE 802.1AB 8.5.8 */
-#define DHCP_OPTIONS_AT	     236
-#define DHCP_COOKIE	     0x63825363
-#define PORT_DHCP_SERVER     67
 #define FRAGMENT_OFFSET_MASK 0x1fff
 
-static struct in_addr read_address(struct cursor *cursor)
+struct in_addr observation_read_address(struct cursor *cursor)
 {
 	struct in_addr address;
 
@@ -41,35 +39,36 @@ static int parse_arp(struct cursor *cursor, struct observation *ret)
 	return 0;
 }
 
-/* RFC 2131 2, RFC 2132 3.3, 3.5 and 3.8 */
-static int parse_dhcp(struct cursor *cursor, struct observation *ret)
+/* Protocols of UDP that tell something. The port is the source's or the destination's. */
+static const struct {
+	uint16_t port;
+	bool source;
+	int (*parse)(struct cursor *cursor, struct observation *ret);
+	bool alone; /* without it, the packet tells nothing: it comes from 0.0.0.0 */
+} udp_protocols[] = {
+	{67, true, observation_parse_dhcp, true},
+	{67, false, observation_parse_dhcp, true},
+	{137, false, observation_parse_netbios_name, false},
+	{138, false, observation_parse_netbios_datagram, false},
+	{5353, true, observation_parse_mdns, false},
+};
+
+static int parse_udp(struct cursor *cursor, struct observation *ret)
 {
-	bool reply = cursor_u8(cursor) == 2;
+	uint16_t source = cursor_u16(cursor), destination = cursor_u16(cursor);
+	uint16_t length = cursor_u16(cursor);
+	struct cursor payload;
+	int r;
 
-	cursor_skip(cursor, DHCP_OPTIONS_AT - 1);
-	if (!reply || cursor_u32(cursor) != DHCP_COOKIE || !cursor_ok(cursor))
-		return 1;
-	ret->kind = OBSERVATION_DHCP_SERVER;
-	while (cursor_left(cursor)) {
-		uint8_t code = cursor_u8(cursor);
-		struct cursor value;
-		int length;
-
-		if (code == 0)
+	cursor_skip(cursor, 2);
+	if (!cursor_ok(cursor) || length < 8)
+		return 0;
+	payload = cursor_sub(cursor, MIN(length - 8u, cursor_left(cursor)));
+	for (size_t i = 0; i < ARRAY_SIZE(udp_protocols); i++) {
+		if (udp_protocols[i].port != (udp_protocols[i].source ? source : destination))
 			continue;
-		if (code == 255)
-			break;
-		value = cursor_sub(cursor, cursor_u8(cursor));
-		if (cursor_left(&value) < 4)
-			continue;
-		if (code == 1) {
-			length = ip_netmask_to_length(read_address(&value).s_addr);
-			ret->prefix = length > 0 ? (uint8_t)length : 0;
-		} else if (code == 3) {
-			ret->gateway = read_address(&value);
-		} else if (code == 6) {
-			ret->dns = read_address(&value);
-		}
+		r = udp_protocols[i].parse(&payload, ret);
+		return udp_protocols[i].alone ? r : 0;
 	}
 	return 0;
 }
@@ -85,52 +84,79 @@ static int parse_ipv4(struct cursor *cursor, bool broadcast, struct observation 
 	ret->ttl = cursor_u8(cursor);
 	protocol = cursor_u8(cursor);
 	cursor_skip(cursor, 2);
-	ret->sender = read_address(cursor);
-	ret->target = read_address(cursor);
+	ret->sender = observation_read_address(cursor);
+	ret->target = observation_read_address(cursor);
 	if (!cursor_ok(cursor))
 		return -EBADMSG;
 	if (first >> 4 != 4 || header < 20)
 		return 1;
 	ret->kind = broadcast ? OBSERVATION_IPV4_BROADCAST : OBSERVATION_IPV4_MULTICAST;
 	cursor_skip(cursor, header - 20);
-	if (protocol != PROTOCOL_UDP || fragment & FRAGMENT_OFFSET_MASK ||
-	    cursor_u16(cursor) != PORT_DHCP_SERVER)
+	if (protocol != PROTOCOL_UDP || fragment & FRAGMENT_OFFSET_MASK)
 		return 0;
-	cursor_skip(cursor, 6);
-	/* A client's own question comes from 0.0.0.0 and tells nothing. */
-	return parse_dhcp(cursor, ret);
+	return parse_udp(cursor, ret);
+}
+
+int observation_parse_router_advertisement(struct cursor *cursor, struct observation *ret)
+{
+	ret->kind = OBSERVATION_ROUTER_ADVERTISEMENT;
+	cursor_skip(cursor, RA_OPTIONS_AT);
+	while (cursor_left(cursor)) {
+		uint8_t type = cursor_u8(cursor), units = cursor_u8(cursor), length;
+		struct cursor value = cursor_sub(cursor, units ? units * 8u - 2 : SIZE_MAX);
+
+		if (type != RA_PREFIX || units != 4 || ret->prefix6_length)
+			continue;
+		length = cursor_u8(&value);
+		cursor_skip(&value, 13); /* flags, lifetimes, reserved */
+		cursor_copy(&value, &ret->prefix6, sizeof(ret->prefix6));
+		ret->prefix6_length = length <= 128 ? length : 0;
+	}
+	return cursor_ok(cursor) ? 0 : -EBADMSG;
 }
 
 /* RFC 4861 4.2: without extension headers, and never forwarded. */
 static int parse_ipv6(struct cursor *cursor, struct observation *ret)
 {
 	uint8_t next, limit;
+	uint16_t length;
+	struct cursor payload;
 
-	cursor_skip(cursor, 6);
+	cursor_skip(cursor, 4);
+	length = cursor_u16(cursor);
 	next = cursor_u8(cursor);
 	limit = cursor_u8(cursor);
 	cursor_skip(cursor, 32);
-	ret->kind = OBSERVATION_ROUTER_ADVERTISEMENT;
-	if (next == PROTOCOL_ICMPV6 && cursor_u8(cursor) == ICMPV6_RA && limit == 255)
-		return cursor_ok(cursor) ? 0 : -EBADMSG;
-	return cursor_ok(cursor) ? 1 : -EBADMSG;
+	payload = cursor_sub(cursor, length);
+	if (!cursor_ok(cursor))
+		return -EBADMSG;
+	if (next != PROTOCOL_ICMPV6 || limit != 255 || length == 0 || payload.data[0] != ICMPV6_RA)
+		return 1;
+	return observation_parse_router_advertisement(&payload, ret);
 }
 
-static int parse_lldp(struct cursor *cursor, struct observation *ret)
+/* IEEE 802.3: bridges, and Cisco's own protocols behind a SNAP header. */
+static int parse_llc(struct cursor *cursor, uint16_t length, struct observation *ret)
 {
-	ret->kind = OBSERVATION_LLDP;
-	while (cursor_left(cursor)) {
-		uint16_t head = cursor_u16(cursor);
-		struct cursor value = cursor_sub(cursor, head & 0x1ff);
+	static const uint8_t cdp[] = {0xaa, 0xaa, 0x03, 0x00, 0x00, 0x0c, 0x20, 0x00};
+	struct cursor frame = cursor_sub(cursor, MIN((size_t)length, cursor_left(cursor)));
 
-		if (head >> 9 == 0)
-			break;
-		if (head >> 9 != LLDP_CAPABILITIES)
-			continue;
-		cursor_skip(&value, 2);
-		ret->router = cursor_u16(&value) & LLDP_ROUTER;
+	ret->kind = OBSERVATION_BPDU;
+	if (cursor_left(&frame) >= sizeof(cdp) && memcmp(frame.data, cdp, sizeof(cdp)) == 0) {
+		cursor_skip(&frame, sizeof(cdp));
+		return observation_parse_cdp(&frame, ret);
 	}
-	return cursor_ok(cursor) ? 0 : -EBADMSG;
+	return cursor_u16(&frame) == LLC_BPDU ? 0 : 1;
+}
+
+bool observation_names(const struct observation *observation, struct in_addr address)
+{
+	return observation->sender.s_addr == address.s_addr ||
+	       observation->target.s_addr == address.s_addr ||
+	       observation->gateway.s_addr == address.s_addr ||
+	       observation->dns.s_addr == address.s_addr ||
+	       observation->server.s_addr == address.s_addr ||
+	       observation->named.s_addr == address.s_addr;
 }
 
 int observation_parse(const void *frame, size_t size, usec_t now, struct observation *ret)
@@ -152,9 +178,8 @@ int observation_parse(const void *frame, size_t size, usec_t now, struct observa
 	case ETHERTYPE_IPV6:
 		return parse_ipv6(&cursor, ret);
 	case ETHERTYPE_LLDP:
-		return parse_lldp(&cursor, ret);
+		return observation_parse_lldp(&cursor, ret);
 	default:
-		ret->kind = OBSERVATION_BPDU;
-		return type < ETH_DATA_LEN && cursor_u16(&cursor) == LLC_BPDU ? 0 : 1;
+		return type < ETH_DATA_LEN ? parse_llc(&cursor, type, ret) : 1;
 	}
 }

@@ -10,7 +10,9 @@ enum observation_kind {
 	OBSERVATION_IPV4_MULTICAST, /* `sender` to the group `target` */
 	OBSERVATION_DHCP_SERVER,    /* an offer or acknowledgement for somebody else */
 	OBSERVATION_ROUTER_ADVERTISEMENT, /* of IPv6: `mac` is a router */
+	OBSERVATION_DHCP_CLIENT,	  /* somebody else wants `named`, of `server` */
 	OBSERVATION_LLDP,		  /* IEEE 802.1AB: `router` tells of its capability */
+	OBSERVATION_CDP,		  /* Cisco's, with the same */
 	OBSERVATION_BPDU,		  /* IEEE 802.1D: a bridge that speaks STP */
 	OBSERVATION_OWN_PROBE,		  /* we asked for `target` by ARP */
 	OBSERVATION_OWN_GUESS,		  /* we asked for `target`, which is hardly anybody's */
@@ -23,11 +25,19 @@ struct observation {
 	struct hardware_address mac; /* who sent it: of ARP the sender inside of the packet */
 	struct in_addr sender, target;
 	uint8_t ttl;		     /* of IPv4 */
-	bool router;		     /* of LLDP */
+	bool router;		     /* of LLDP and CDP */
 	uint8_t prefix;		     /* of DHCP, 0 for none */
 	struct in_addr gateway, dns; /* of DHCP, 0.0.0.0 for none */
+	struct in_addr server;	     /* of DHCP: its identifier */
+	/* Told of inside: a lease, a management address, the address of a name; 0.0.0.0 for none.
+	 */
+	struct in_addr named;
+	struct in6_addr prefix6; /* of a router advertisement */
+	uint8_t prefix6_length;	 /* 0 for none */
 };
 
+/* Does it name this address in any way? Not unspecified. */
+bool observation_names(const struct observation *observation, struct in_addr address);
 /* Is it a question of our own? */
 static inline bool observation_is_own(const struct observation *observation)
 {

@@ -13,13 +13,24 @@ static bool is_repeat(const struct observation *a, const struct observation *b)
 	return a->sender.s_addr == b->sender.s_addr && a->target.s_addr == b->target.s_addr &&
 	       a->kind == b->kind && a->ttl == b->ttl && a->router == b->router &&
 	       a->prefix == b->prefix && a->gateway.s_addr == b->gateway.s_addr &&
-	       a->dns.s_addr == b->dns.s_addr && hardware_address_equal(&a->mac, &b->mac);
+	       a->dns.s_addr == b->dns.s_addr && a->server.s_addr == b->server.s_addr &&
+	       a->named.s_addr == b->named.s_addr && a->prefix6_length == b->prefix6_length &&
+	       memcmp(&a->prefix6, &b->prefix6, sizeof(a->prefix6)) == 0 &&
+	       hardware_address_equal(&a->mac, &b->mac);
 }
 
 static bool is_asked(const struct record *record, struct in_addr address)
 {
 	for (unsigned i = 0; i < record->asked_count; i++)
 		if (record->asked[i].s_addr == address.s_addr)
+			return true;
+	return false;
+}
+
+static bool names_asked(const struct record *record, const struct observation *observation)
+{
+	for (unsigned i = 0; i < record->asked_count; i++)
+		if (observation_names(observation, record->asked[i]))
 			return true;
 	return false;
 }
@@ -44,8 +55,7 @@ static struct observation *reserved_place(struct record *record)
 
 void record_put(struct record *record, const struct observation *observation)
 {
-	bool kept = observation_is_own(observation) || is_asked(record, observation->sender) ||
-		    is_asked(record, observation->target);
+	bool kept = observation_is_own(observation) || names_asked(record, observation);
 
 	for (size_t i = 0; i < record->count; i++) {
 		if (!is_repeat(&record->observations[i], observation))
