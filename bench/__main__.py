@@ -9,6 +9,7 @@ from lab.daemon import client_path, daemon_path
 from . import report
 from .field import SERVERS, busy, program
 from .rows import Choice, Row
+from .scale import HEAVY
 from .systems import SYSTEMS
 from .works import EXPERIMENTS
 
@@ -22,7 +23,7 @@ def arguments() -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=int, help="of each system (9)")
     parser.add_argument("--peers", help="only these, separated by commas; none: without peers")
     parser.add_argument("--quick", action="store_true",
-                        help="3 runs, without the peers that take seconds")  # fmt: skip
+                        help="3 runs, without what takes long")  # fmt: skip
     parser.add_argument("--server", choices=SERVERS, default="dnsmasq",
                         help="the DHCP server of the row online (dnsmasq)")  # fmt: skip
     return parser
@@ -69,7 +70,9 @@ def main() -> int:
         server=options.server,
         progress=progress,
     )
-    wanted = options.row or list(EXPERIMENTS)
+    wanted = options.row or [
+        name for name in EXPERIMENTS if not (options.quick and name in HEAVY)
+    ]
     for experiment in dict.fromkeys(EXPERIMENTS[name] for name in wanted):
         for row in experiment(choice):
             # An experiment may give more rows than those that were asked for.

@@ -11,6 +11,7 @@ import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 from typing import Any, Callable, Iterator, Sequence
 
 from lab import Host, Lab
@@ -18,6 +19,8 @@ from lab.daemon import build_directory
 from lab.servers.base import Server
 from lab.servers.dhcp import DhcpService, Kea
 
+LENGTH = 20  # of the networks
+NETMASK = "255.255.240.0"
 SETTLE = 0.2  # seconds after building, for the kernel to finish with namespaces before and now
 
 
@@ -40,17 +43,24 @@ class Uplink:
     def far_end(self) -> str:
         return f"lan{self.number}"
 
+    def _address(self, last: int) -> IPv4Address:
+        return IPv4Address("10.9.0.0") + (self.number << 32 - LENGTH) + last
+
     @property
     def gateway(self) -> str:
-        return f"10.{9 + self.number}.0.1"
+        return str(self._address(1))
+
+    @property
+    def network(self) -> str:
+        return f"{self._address(0)}/{LENGTH}"
 
     def address(self, last: int) -> str:
         """An address of its network, outside of what the server gives out."""
-        return f"10.{9 + self.number}.0.{last}/16"
+        return f"{self._address(last)}/{LENGTH}"
 
     @property
     def pool(self) -> tuple[str, str]:
-        return f"10.{9 + self.number}.1.1", f"10.{9 + self.number}.200.254"
+        return str(self._address(0x101)), str(self._address(0xEFE))
 
 
 class Dnsmasq(Server):
@@ -69,7 +79,7 @@ class Dnsmasq(Server):
         ]  # fmt: skip
         for uplink in self.uplinks:
             arguments.append(f"--interface={uplink.far_end}")
-            arguments.append("--dhcp-range=" + ",".join([*uplink.pool, "255.255.0.0", "1h"]))
+            arguments.append("--dhcp-range=" + ",".join([*uplink.pool, NETMASK, "1h"]))
         return arguments
 
     def ready(self) -> bool:
@@ -83,7 +93,7 @@ def kea(uplinks: Sequence[Uplink]) -> Server:
     return Kea(
         DhcpService(
             interface="bridge",
-            network=f"10.{9 + uplink.number}.0.0/16",
+            network=uplink.network,
             first=first,
             last=last,
             router=uplink.gateway,
@@ -110,7 +120,7 @@ def links(uplinks: Sequence[Uplink], client: str, bridged: bool) -> str:
                 f"link set {uplink.far_end} master bridge",
                 "link set bridge up",
             ]
-        lines.append(f"addr add {uplink.gateway}/16 dev {served}")
+        lines.append(f"addr add {uplink.address(1)} dev {served}")
         lines.append(f"link set {uplink.far_end} up")
     return "\n".join(lines) + "\n"
 

@@ -2,15 +2,17 @@
 
 import time
 from collections import deque
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Callable, Iterable, Iterator
 
 from lab.daemon import Daemon
 from lab.host import Process, wait_for
 
-from .field import Field
-from .systems import OURS, SOCKET, STATE, System
+from .field import Field, field
+from .rows import Choice
+from .systems import OURS, SCALE, SOCKET, STATE, SYSTEMS, System
 
 STILL = 0.5  # seconds of rest that are waited for
 STILL_SHARE = 0.02  # of a core, that one at rest may use
@@ -94,3 +96,29 @@ def start_online(system: System, here: Field, work: str, *options: str) -> Runni
     wait_for(here.client.default_routes, 30, what=f"a lease of {system.name}")
     running.at_rest()
     return running
+
+
+def in_turn(
+    choice: Choice,
+    work: str,
+    measure: Callable[[System, Field], Any],
+    kind: str = SCALE,
+    **options: Any,
+) -> Iterable[tuple[str, Any]]:
+    """Each run of each system in a field of its own, of those that do this kind of work."""
+    systems = [s for s in SYSTEMS if choice.wants(s, kind) and not s.missing()]
+    for run in range(choice.runs):
+        for system in systems:
+            choice.progress(f"{work}, run {run + 1} of {choice.runs}: {system.name}")
+            with field(**options) as here:
+                yield system.name, measure(system, here)
+
+
+@contextmanager
+def still_field() -> Iterator[Field]:
+    """A field where nobody runs and the uplink has an address: for what the kernel alone costs."""
+    with field() as here:
+        for uplink in here.uplinks:
+            here.client.run("ip", "link", "set", uplink.name, "up")
+            here.client.run("ip", "addr", "add", uplink.address(50), "dev", uplink.name)
+        yield here

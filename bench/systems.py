@@ -66,12 +66,15 @@ NETWORKD = "/lib/systemd/systemd-networkd"
 def prepare_networkd(host: Host, uplinks: Sequence[Uplink]) -> None:
     for uplink in uplinks:
         host.write(
-            f"/etc/systemd/network/1{uplink.number}.network",
+            f"/etc/systemd/network/1{uplink.number:03}.network",
             f"[Match]\nName={uplink.name}\n[Network]\nDHCP=ipv4\n"
             f"[DHCPv4]\nRouteMetric={100 * (uplink.number + 1)}\n",
         )
-    # It reads them as a user of its own.
+    # It reads them as a user of its own, and keeps its state where its unit makes a place for it.
     host.run("chmod", "-R", "a+rX", "/etc/systemd/network")
+    for directory in ("", "/links", "/leases", "/lldp"):
+        path = f"/run/systemd/netif{directory}"
+        host.run("install", "-d", "-o", "systemd-network", "-g", "systemd-network", path)
 
 
 # NetworkManager
@@ -128,13 +131,14 @@ def dhcpcd_without_arp(uplinks: Sequence[Uplink], work: str) -> list[str]:
     return [*DHCPCD, "--noarp", *names(uplinks)]
 
 
-ONLINE, HOTPLUG, FAILOVER, SCALE = "online", "hotplug", "failover", "scale"
+ONLINE, HOTPLUG, FAILOVER = "online", "hotplug", "failover"
+SCALE, MANY_LINKS = "scale", "many links"
 ALL = frozenset({ONLINE, HOTPLUG, FAILOVER})
-MANY = ALL | {SCALE}
+MANY = ALL | {SCALE, MANY_LINKS}
 
 SYSTEMS = [
     System(OURS, lambda uplinks, work: aiosnetd(), works=MANY),
-    System(FLOOR, bare_client, works=ALL),
+    System(FLOOR, bare_client, works=ALL | {MANY_LINKS}),
     System(
         "networkd",
         lambda uplinks, work: [NETWORKD],

@@ -4,8 +4,9 @@
  *     bareclient [--wait] INTERFACE...
  *
  * One DHCP exchange on a packet socket, one address, one default route; no lease file, no resolver,
- * no renewal, no check of anything. With --wait it waits for carrier first. With several interfaces
- * the first is preferred, and the default route of one that loses its carrier is removed.
+ * no renewal, no check of anything. With --wait it waits for carrier first. Several interfaces are
+ * asked for side by side; the first is preferred, and the default route of one that loses its
+ * carrier is removed.
  *
  * The packet socket is made with protocol 0 and bound afterwards with its filter in place. Made
  * with a protocol it would be hooked to all links at once and moved by bind(), which waits for a
@@ -28,7 +29,7 @@
 
 #include "common.h"
 
-#define INTERFACES_MAX 8
+#define INTERFACES_MAX 1024
 #define RESEND_MS      300
 #define MAGIC_COOKIE   0x63825363
 #ifndef IFF_LOWER_UP
@@ -61,6 +62,7 @@ struct uplink {
 	uint32_t metric;
 	uint8_t hardware[ETH_ALEN];
 	uint32_t transaction, address, netmask, router, server;
+	uint8_t sent; /* the last message, 0 once it is answered to the end */
 };
 
 static void open_packet_socket(struct uplink *uplink)
@@ -97,7 +99,7 @@ static uint8_t *add_option(uint8_t *at, uint8_t code, const void *value, uint8_t
 	return at + length;
 }
 
-static void send_message(const struct uplink *uplink, uint8_t type)
+static void send_message(struct uplink *uplink, uint8_t type)
 {
 	static const uint8_t wanted[] = {OPTION_NETMASK, OPTION_ROUTER, OPTION_DNS,
 					 OPTION_LEASE_TIME};
@@ -135,6 +137,7 @@ static void send_message(const struct uplink *uplink, uint8_t type)
 	if (sendto(uplink->socket, &packet, sizeof(packet), 0, (struct sockaddr *)&everybody,
 		   sizeof(everybody)) < 0)
 		fail("send");
+	uplink->sent = type;
 }
 
 /* Takes what an offer or an acknowledgement says; returns its type, 0 for what is not ours. */
@@ -161,27 +164,6 @@ static uint8_t take_message(struct uplink *uplink, const uint8_t *bytes, size_t 
 	}
 	uplink->address = dhcp->yours;
 	return type;
-}
-
-/* Sends a message until it is answered by one of the wanted type. */
-static void exchange(struct uplink *uplink, uint8_t sent, uint8_t wanted)
-{
-	uint8_t bytes[2048];
-	struct pollfd readable = {uplink->socket, POLLIN, 0};
-	ssize_t length;
-
-	send_message(uplink, sent);
-	for (;;) {
-		if (poll(&readable, 1, RESEND_MS) <= 0) {
-			send_message(uplink, sent);
-			continue;
-		}
-		length = recv(uplink->socket, bytes, sizeof(bytes), 0);
-		if (length < 0)
-			fail("receive");
-		if (take_message(uplink, bytes, (size_t)length) == wanted)
-			return;
-	}
 }
 
 /* Calls for each state of a link that the kernel announces, until `handler` returns true. */
@@ -212,28 +194,76 @@ static bool has_carrier(const struct ifinfomsg *link, void *userdata)
 	return link->ifi_index == uplink->index && link->ifi_flags & IFF_LOWER_UP;
 }
 
-static void configure(struct uplink *uplink, int rtnetlink, int events)
+struct guard {
+	int rtnetlink;
+	size_t count;
+	struct uplink uplinks[INTERFACES_MAX];
+};
+
+static void begin(struct uplink *uplink, int rtnetlink, int events)
 {
 	if (link_set_up(rtnetlink, uplink->index, true) < 0)
 		fail("link up");
 	if (events >= 0)
 		follow_links(events, has_carrier, uplink);
 	open_packet_socket(uplink);
-	exchange(uplink, DHCP_DISCOVER, DHCP_OFFER);
-	exchange(uplink, DHCP_REQUEST, DHCP_ACK);
+	send_message(uplink, DHCP_DISCOVER);
+}
+
+static void configure(struct uplink *uplink, int rtnetlink)
+{
 	if (address_change(rtnetlink, RTM_NEWADDR, uplink->index, uplink->address,
 			   (uint8_t)__builtin_popcount(uplink->netmask)) < 0 ||
 	    default_route_change(rtnetlink, RTM_NEWROUTE, uplink->index, uplink->router,
 				 uplink->metric) < 0)
 		fail("address and route");
-	close(uplink->socket);
+	uplink->sent = 0;
 }
 
-struct guard {
-	int rtnetlink;
-	size_t count;
-	struct uplink uplinks[INTERFACES_MAX];
-};
+/* Takes an answer; returns true when the uplink is configured by it. */
+static bool take_answer(struct uplink *uplink, int rtnetlink)
+{
+	uint8_t bytes[2048];
+	ssize_t length = recv(uplink->socket, bytes, sizeof(bytes), 0);
+	uint8_t type;
+
+	if (length < 0)
+		fail("receive");
+	type = take_message(uplink, bytes, (size_t)length);
+	if (type == DHCP_OFFER && uplink->sent == DHCP_DISCOVER)
+		send_message(uplink, DHCP_REQUEST);
+	if (type != DHCP_ACK || uplink->sent != DHCP_REQUEST)
+		return false;
+	configure(uplink, rtnetlink);
+	return true;
+}
+
+static void take_answers(struct guard *guard)
+{
+	static struct pollfd readable[INTERFACES_MAX];
+	size_t left = guard->count;
+
+	for (size_t i = 0; i < guard->count; i++)
+		readable[i] = (struct pollfd){guard->uplinks[i].socket, POLLIN, 0};
+	while (left > 0) {
+		int ready = poll(readable, guard->count, RESEND_MS);
+
+		for (size_t i = 0; i < guard->count; i++) {
+			struct uplink *uplink = &guard->uplinks[i];
+
+			if (ready <= 0 && uplink->sent)
+				send_message(uplink, uplink->sent);
+			if (ready <= 0 || !readable[i].revents ||
+			    !take_answer(uplink, guard->rtnetlink))
+				continue;
+			readable[i].fd = -1; /* poll() passes it over */
+			left--;
+		}
+	}
+	/* Not before all are done: it waits for a grace period, too. */
+	for (size_t i = 0; i < guard->count; i++)
+		close(guard->uplinks[i].socket);
+}
 
 static bool remove_dead_route(const struct ifinfomsg *link, void *userdata)
 {
@@ -253,9 +283,12 @@ static bool remove_dead_route(const struct ifinfomsg *link, void *userdata)
 int main(int argc, char **argv)
 {
 	bool wait = argc > 1 && strcmp(argv[1], "--wait") == 0;
-	struct guard guard = {.rtnetlink = rtnetlink_open(0), .count = (size_t)(argc - 1 - wait)};
-	int events = wait || guard.count > 1 ? rtnetlink_open(RTMGRP_LINK) : -1;
+	static struct guard guard;
+	int events;
 
+	guard.rtnetlink = rtnetlink_open(0);
+	guard.count = (size_t)(argc - 1 - wait);
+	events = wait || guard.count > 1 ? rtnetlink_open(RTMGRP_LINK) : -1;
 	if (guard.count < 1 || guard.count > INTERFACES_MAX) {
 		fputs("usage: bareclient [--wait] INTERFACE...\n", stderr);
 		return 2;
@@ -267,8 +300,9 @@ int main(int argc, char **argv)
 		uplink->metric = guard.count > 1 ? (uint32_t)(100 + i) : 0;
 		if (getrandom(&uplink->transaction, sizeof(uplink->transaction), 0) < 0)
 			fail("getrandom");
-		configure(uplink, guard.rtnetlink, wait ? events : -1);
+		begin(uplink, guard.rtnetlink, wait ? events : -1);
 	}
+	take_answers(&guard);
 	if (guard.count > 1)
 		follow_links(events, remove_dead_route, &guard);
 	pause();

@@ -16,6 +16,15 @@ double now_ms(void)
 	return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+void wait_until(double when_ms)
+{
+	double left = when_ms - now_ms();
+	struct timespec pause = {(time_t)(left / 1e3), (long)(left * 1e6) % 1000000000};
+
+	if (left > 0)
+		nanosleep(&pause, NULL);
+}
+
 void fail(const char *what)
 {
 	fprintf(stderr, "%s: %s: %s\n", program_invocation_short_name, what, strerror(errno));

@@ -15,6 +15,9 @@
 /* Milliseconds of CLOCK_MONOTONIC. */
 double now_ms(void);
 
+/* Sleeps until that clock says so. */
+void wait_until(double when_ms);
+
 /* Says what failed, with errno, and ends the program with status 1. */
 void fail(const char *what) __attribute__((noreturn));
 

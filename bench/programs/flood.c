@@ -21,7 +21,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 
 #include "common.h"
 
@@ -80,15 +79,6 @@ static void build_neighbour(const struct flood *flood, uint32_t number, struct r
 	request_add(ret, NDA_DST, &address, sizeof(address));
 	if (!flood->delete)
 		request_add(ret, NDA_LLADDR, hardware, sizeof(hardware));
-}
-
-static void wait_until(double when)
-{
-	double left = when - now_ms();
-	struct timespec pause = {(time_t)(left / 1e3), (long)(left * 1e6) % 1000000000};
-
-	if (left > 0)
-		nanosleep(&pause, NULL);
 }
 
 /* The kernel works inside of send(), and answers what failed. */

@@ -1,9 +1,12 @@
 #include "processes.h"
 
 #include <dirent.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
 
 #include "common.h"
 
@@ -57,4 +60,33 @@ void process_memory_read(pid_t root, struct process_memory *ret)
 		ret->processes++;
 	}
 	closedir(directory);
+}
+
+pid_t process_start(char **program, const char *log, double *ret_start)
+{
+	int output = open(log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int streams[] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
+	pid_t pid;
+
+	if (output < 0 || streams[0] < 0 || streams[1] < 0)
+		fail(log);
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	fcntl(streams[0], F_SETFD, FD_CLOEXEC);
+	fcntl(streams[1], F_SETFD, FD_CLOEXEC);
+	dup2(output, STDOUT_FILENO);
+	dup2(output, STDERR_FILENO);
+	*ret_start = now_ms();
+	pid = vfork();
+	if (pid == 0) {
+		execvp(program[0], program);
+		_exit(127);
+	}
+	dup2(streams[0], STDOUT_FILENO);
+	dup2(streams[1], STDERR_FILENO);
+	if (pid < 0)
+		fail("vfork");
+	close(output);
+	close(streams[0]);
+	close(streams[1]);
+	return pid;
 }

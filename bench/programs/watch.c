@@ -33,7 +33,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -195,32 +194,6 @@ static void take_echo(struct watch *watch)
 }
 
 /* ---- the program, and the trigger ---- */
-
-static void start_program(struct watch *watch)
-{
-	int output = open(watch->options.log, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
-	int streams[] = {dup(STDOUT_FILENO), dup(STDERR_FILENO)};
-
-	if (output < 0 || streams[0] < 0 || streams[1] < 0)
-		fail(watch->options.log);
-	fcntl(streams[0], F_SETFD, FD_CLOEXEC);
-	fcntl(streams[1], F_SETFD, FD_CLOEXEC);
-	dup2(output, STDOUT_FILENO);
-	dup2(output, STDERR_FILENO);
-	watch->start = now_ms();
-	watch->pid = vfork();
-	if (watch->pid == 0) {
-		execvp(watch->options.program[0], watch->options.program);
-		_exit(127);
-	}
-	dup2(streams[0], STDOUT_FILENO);
-	dup2(streams[1], STDERR_FILENO);
-	if (watch->pid < 0)
-		fail("vfork");
-	close(output);
-	close(streams[0]);
-	close(streams[1]);
-}
 
 static bool has_ended(struct watch *watch)
 {
@@ -435,10 +408,8 @@ int main(int argc, char **argv)
 	watch.options.program = argv + optind;
 	if (optind == argc)
 		return 2;
-	/* What the program leaves behind stays among its descendants. */
-	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	open_sockets(&watch);
-	start_program(&watch);
+	watch.pid = process_start(watch.options.program, watch.options.log, &watch.start);
 	if (watch.options.namespace >= 0)
 		pull_trigger(&watch);
 	done = watch_until_done(&watch);

@@ -82,3 +82,19 @@ def test_rows_of_many_routes():
     ]
     for row in rows[:2]:
         assert 0 < row["floor"] < row["ours"]
+
+
+@pytest.mark.timeout(120)
+def test_rows_of_what_others_do():
+    names = ["foreign-routes-20000", "veths-1000"]
+    rows = {row["work"]: row for row in bench("--runs", "1", "--peers", "none", *names)}
+    assert set(names) <= set(rows)
+    for row in rows.values():
+        assert row["ours"] > 0 and not row["failed"]
+
+
+@pytest.mark.timeout(120)
+def test_rows_of_many_links():
+    whole, memory = bench("--runs", "1", "--peers", "none", "links-100")
+    assert whole["work"] == "links-100" and not whole["failed"]
+    assert 0 < whole["floor"] and memory["floor"] < memory["ours"]
