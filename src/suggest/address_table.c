@@ -2,13 +2,14 @@
 
 #include <string.h>
 
-#define GROUP_OSPF_ALL 0xe0000005
-#define GROUP_OSPF_DR  0xe0000006
-#define GROUP_RIP      0xe0000009
-#define GROUP_EIGRP    0xe000000a
-#define GROUP_VRRP     0xe0000012
-#define GROUP_HSRP2    0xe0000066
-#define PREFIX_LONGEST 30
+#define GROUP_OSPF_ALL	0xe0000005
+#define GROUP_OSPF_DR	0xe0000006
+#define GROUP_RIP	0xe0000009
+#define GROUP_EIGRP	0xe000000a
+#define GROUP_VRRP	0xe0000012
+#define GROUP_HSRP2	0xe0000066
+#define PREFIX_LONGEST	30
+#define PREFIX_SHORTEST 8 /* no private network is larger */
 
 unsigned prefix_common(uint32_t a, uint32_t b)
 {
@@ -78,6 +79,14 @@ static bool is_router_group(uint32_t group)
 	return false;
 }
 
+/* Can it be the last address of a subnet that the sender is in? */
+static bool is_broadcast_of(uint32_t sender, uint32_t to)
+{
+	uint32_t host = UINT32_MAX >> PREFIX_LONGEST;
+
+	return (to & host) == host && prefix_common(sender, to) >= PREFIX_SHORTEST;
+}
+
 /* Addresses inside of what was said: they are worth a question, and no proof. */
 static void gather_hearsay(struct address_table *table, const struct observation *observation)
 {
@@ -115,7 +124,7 @@ static void gather(struct address_table *table, const struct observation *observ
 		else if (!hardware_address_equal(&sender->mac, &observation->mac))
 			sender->contested = true;
 	}
-	if (sender && observation->kind == OBSERVATION_IPV4_BROADCAST && to != UINT32_MAX)
+	if (sender && observation->kind == OBSERVATION_IPV4_BROADCAST && is_broadcast_of(from, to))
 		sender->broadcast = to;
 	if (sender && observation->kind == OBSERVATION_IPV4_MULTICAST)
 		sender->router_group = sender->router_group || is_router_group(to);
@@ -254,6 +263,7 @@ static void join(struct address_table *table, unsigned a, unsigned b)
 	for (unsigned i = 0; i < table->count; i++)
 		if (table->entries[i].subnet == second)
 			table->entries[i].subnet = first;
+	table->common[first] = 0;
 }
 
 /* A single question for an address that nobody has may be a mistake, or meant for a proxy. */
@@ -268,17 +278,25 @@ static bool are_apart(const struct known_address *a, const struct known_address 
 	return a->broadcast && b->broadcast && a->broadcast != b->broadcast;
 }
 
-static bool is_same_subnet(const struct address_table *table, unsigned i, unsigned k)
+/* It is asked for every pair, and changes but with a join. */
+static unsigned common_so_far(struct address_table *table, unsigned subnet)
+{
+	if (!table->common[subnet])
+		table->common[subnet] = (uint8_t)address_table_common(table, subnet);
+	return table->common[subnet];
+}
+
+static bool is_same_subnet(struct address_table *table, unsigned i, unsigned k)
 {
 	const struct known_address *a = &table->entries[i], *b = &table->entries[k];
 	unsigned common;
 
-	if (are_apart(a, b))
+	if (are_apart(a, b) || prefix_common(a->address, b->address) < PREFIX_SHORTEST)
 		return false;
 	if (a->broadcast && a->broadcast == b->broadcast)
 		return true;
-	common =
-		MIN(address_table_common(table, a->subnet), address_table_common(table, b->subnet));
+	common = common_so_far(table, a->subnet);
+	common = MIN(common, common_so_far(table, b->subnet));
 	/* Several subnets within one /24 ask for gateways of their own. */
 	if (a->witnesses > 1 && b->witnesses > 1)
 		common = MAX(common, (unsigned)USUAL_PREFIX + 4);
@@ -289,6 +307,7 @@ static bool is_same_subnet(const struct address_table *table, unsigned i, unsign
 
 void address_table_join(struct address_table *table)
 {
+	memset(table->common, 0, sizeof(table->common));
 	for (unsigned i = 0; i < table->count; i++) {
 		const struct known_address *asked = &table->entries[i];
 
@@ -296,7 +315,8 @@ void address_table_join(struct address_table *table)
 			struct known_address *asker =
 				address_table_find(table, asked->askers[k].address);
 
-			if (asker && asker->alive)
+			if (asker && asker->alive &&
+			    prefix_common(asker->address, asked->address) >= PREFIX_SHORTEST)
 				join(table, i, (unsigned)(asker - table->entries));
 		}
 	}
@@ -349,7 +369,7 @@ unsigned address_table_common(const struct address_table *table, unsigned subnet
 		if (broadcast)
 			length = MIN(length, prefix_common(first, broadcast));
 	}
-	while (!fits && length > 8) {
+	while (!fits && length > PREFIX_SHORTEST) {
 		fits = true;
 		host = UINT32_MAX >> length;
 		for (unsigned i = 0; i < table->count; i++) {

@@ -37,6 +37,8 @@ struct known_address {
 struct address_table {
 	struct known_address entries[ADDRESS_TABLE_MAX];
 	unsigned count;
+	uint8_t common[ADDRESS_TABLE_MAX]; /* address_table_common() by subnet while it is joined,
+					      0 for unknown */
 };
 
 /* Gathers all; what the link `own` sent itself is left out, and what a proxy answers counts only

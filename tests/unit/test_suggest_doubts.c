@@ -164,6 +164,40 @@ static void test_mute_gateway(void **state)
 	assert_true(suggestion.best.confidence < confidence(observations, 3) * 0.6);
 }
 
+/* Not every address that a broadcast frame is sent to bounds a prefix. */
+static void test_broadcasts_that_are_none(void **state)
+{
+	static const char *const targets[] = {"198.51.100.255", "192.0.2.77", "255.255.255.255"};
+
+	for (size_t i = 0; i < ARRAY_SIZE(targets); i++) {
+		const struct observation observations[] = {
+			BROADCAST("192.0.2.20", targets[i]),
+			ASK("192.0.2.20", "192.0.2.1"),
+			ASK("192.0.2.21", "192.0.2.1"),
+		};
+		struct suggestion suggestion;
+
+		infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+		assert_int_equal(suggestion.best.prefix, 24);
+		assert_true(says(&suggestion, "no broadcast address was seen"));
+	}
+}
+
+/* What asks across networks joins none of them. */
+static void test_stranger_joins_nothing(void **state)
+{
+	const struct observation observations[] = {
+		ASK("192.0.2.20", "192.0.2.1"),	  ASK("192.0.2.21", "192.0.2.1"),
+		ASK("198.51.100.9", "192.0.2.1"), ASK("10.1.2.3", "10.1.2.1"),
+		ASK("10.1.2.4", "10.1.2.1"),	  ASK("10.1.2.4", "192.0.2.1"),
+	};
+	struct suggestion suggestion;
+
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_int_equal(suggestion.best.prefix, 24);
+	assert_address(suggestion.best.gateway, "192.0.2.1");
+}
+
 /* A router has an address in each of the subnets of a wire, and is no proxy for that. */
 static void test_router_of_many_subnets_is_no_proxy(void **state)
 {
@@ -196,6 +230,8 @@ int main(void)
 		cmocka_unit_test(test_contradictions_lower_confidence),
 		cmocka_unit_test(test_wrong_mask_of_one_host),
 		cmocka_unit_test(test_mute_gateway),
+		cmocka_unit_test(test_broadcasts_that_are_none),
+		cmocka_unit_test(test_stranger_joins_nothing),
 		cmocka_unit_test(test_router_of_many_subnets_is_no_proxy),
 	};
 
