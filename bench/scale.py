@@ -6,6 +6,7 @@ from .crowd import links_100, links_1000
 from .foreign import arp_storm, foreign_routes, million_routes, neighbours, veths
 from .own_routes import own_routes
 from .rows import Choice, Row
+from .troubles import overrun, restart
 
 SCALE_EXPERIMENTS: dict[str, Callable[[Choice], list[Row]]] = {
     "links-100": links_100,
@@ -17,6 +18,8 @@ SCALE_EXPERIMENTS: dict[str, Callable[[Choice], list[Row]]] = {
     "arp-storm": arp_storm,
     "neighbours-65000": neighbours,
     "veths-1000": veths,
+    "restart-100": restart,
+    "overrun-100": overrun,
 }
 
 # Left out of a quick run, unless they are named.

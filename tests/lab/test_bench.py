@@ -7,7 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from bench.field import field
 from bench.rows import Row, Target
+from bench.systems import SYSTEMS
+from bench.troubles import writes_of_restart
 from lab.daemon import build_directory, daemon_path
 
 REPOSITORY = Path(__file__).parents[2]
@@ -98,3 +101,16 @@ def test_rows_of_many_links():
     whole, memory = bench("--runs", "1", "--peers", "none", "links-100")
     assert whole["work"] == "links-100" and not whole["failed"]
     assert 0 < whole["floor"] and memory["floor"] < memory["ours"]
+
+
+@pytest.mark.timeout(60)
+def test_writes_are_counted():
+    with field() as here:
+        assert writes_of_restart(SYSTEMS[0], here) >= 3  # link, address, route
+        assert writes_of_restart(SYSTEMS[0], here) == 0
+
+
+@pytest.mark.timeout(120)
+def test_rows_of_lost_announcements():
+    slowest, median = bench("--runs", "1", "--peers", "none", "overrun-100")
+    assert slowest["work"] == "overrun-100" and 0 < median["ours"] <= slowest["ours"]
