@@ -30,7 +30,7 @@
 #include "common.h"
 
 #define INTERFACES_MAX 1024
-#define RESEND_MS      300
+#define RESEND_MS      100
 #define MAGIC_COOKIE   0x63825363
 #ifndef IFF_LOWER_UP
 #define IFF_LOWER_UP (1 << 16)

@@ -65,11 +65,17 @@ const struct neighbour *observed_next_neighbour(const struct observed *observed,
 						const struct neighbour *cursor);
 size_t observed_count(const struct observed *observed, enum object_kind kind);
 
-/* The lowest metric for default routes by `link` (NULL: not here yet), not below `from` (0: a base
- * by kind, ethernet before wireless), that no default route by another link has in the main table.
- */
+/* Metrics that are taken, of those that a search looks at. */
+struct metrics;
+void metrics_take(struct metrics *metrics, uint32_t metric);
+/* Takes those that the mirror does not know of yet. May be called several times. */
+typedef void (*metrics_reserve_t)(struct metrics *metrics, void *userdata);
+
+/* The lowest metric for default routes by `link` (NULL: not here yet), from a base by kind
+ * (ethernet before wireless), that no default route by another link has in the main table, and that
+ * `reserve` does not take. */
 uint32_t observed_free_metric(const struct observed *observed, const struct link *link,
-			      uint32_t from);
+			      metrics_reserve_t reserve, void *userdata);
 
 /* Reads one link anew, on `socket`: after a change that the kernel does not announce. Returns 0,
  * -EBUSY from inside a handler, or the kernel's negative errno. */

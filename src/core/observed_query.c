@@ -5,6 +5,7 @@
 /* The bases of metrics, as other network managers have them. */
 #define METRIC_ETHERNET 100
 #define METRIC_WIRELESS 600
+#define METRIC_WINDOW	1024
 
 const struct link *observed_link(const struct observed *observed, int index)
 {
@@ -80,28 +81,44 @@ size_t observed_count(const struct observed *observed, enum object_kind kind)
 
 /* ---- metrics ---- */
 
-static bool metric_is_taken(const struct observed *observed, const struct link *link,
-			    uint32_t metric)
+/* One pass over the routes for a window of metrics, not one for each: there may be a thousand
+ * uplinks, of which each asks. */
+struct metrics {
+	uint32_t from;
+	bool taken[METRIC_WINDOW];
+};
+
+void metrics_take(struct metrics *metrics, uint32_t metric)
+{
+	if (metric >= metrics->from && metric - metrics->from < METRIC_WINDOW)
+		metrics->taken[metric - metrics->from] = true;
+}
+
+static void take_metrics_of_routes(struct metrics *metrics, const struct observed *observed,
+				   const struct link *link)
 {
 	const struct route *route = NULL;
 
 	while ((route = observed_next_route(observed, route)))
-		if (route->destination.length == 0 && route->metric == metric &&
-		    route->table == RT_TABLE_MAIN && (!link || route->link != link->index))
-			return true;
-	return false;
+		if (route->destination.length == 0 && route->table == RT_TABLE_MAIN &&
+		    (!link || route->link != link->index))
+			metrics_take(metrics, route->metric);
 }
 
 uint32_t observed_free_metric(const struct observed *observed, const struct link *link,
-			      uint32_t from)
+			      metrics_reserve_t reserve, void *userdata)
 {
-	uint32_t metric = from				    ? from
-			  : link && link->kind == LINK_WIFI ? METRIC_WIRELESS
-							    : METRIC_ETHERNET;
+	uint32_t from = link && link->kind == LINK_WIFI ? METRIC_WIRELESS : METRIC_ETHERNET;
 
-	while (metric_is_taken(observed, link, metric))
-		metric++;
-	return metric;
+	for (;; from += METRIC_WINDOW) {
+		struct metrics metrics = {.from = from};
+
+		take_metrics_of_routes(&metrics, observed, link);
+		reserve(&metrics, userdata);
+		for (uint32_t i = 0; i < METRIC_WINDOW; i++)
+			if (!metrics.taken[i])
+				return from + i;
+	}
 }
 
 /* ---- statistics ---- */

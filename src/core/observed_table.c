@@ -7,17 +7,37 @@
 #define BUCKETS_MIN	16u
 #define BUCKET_LOAD_MAX 2u /* objects a bucket, before the index doubles */
 
-/* A chunk is CHUNK_SLOTS words of state (flags, and the next slot of the chain), then the objects.
- */
+/* What is before each object: an iteration goes on from the object alone. */
+struct slot {
+	uint32_t state; /* flags, and the next slot of the chain */
+	uint32_t number;
+};
+
+/* A multiple of what either of both has to be aligned to. */
+static size_t slot_size(const struct table *table)
+{
+	return sizeof(struct slot) + object_size(table->kind);
+}
+
+static struct slot *slot_at(const struct table *table, uint32_t number)
+{
+	return (struct slot *)(void *)(table->chunks[number / CHUNK_SLOTS] +
+				       number % CHUNK_SLOTS * slot_size(table));
+}
+
 static uint32_t *slot_state(const struct table *table, uint32_t slot)
 {
-	return (uint32_t *)(void *)table->chunks[slot / CHUNK_SLOTS] + slot % CHUNK_SLOTS;
+	return &slot_at(table, slot)->state;
 }
 
 static void *slot_object(const struct table *table, uint32_t slot)
 {
-	return table->chunks[slot / CHUNK_SLOTS] + CHUNK_SLOTS * sizeof(uint32_t) +
-	       slot % CHUNK_SLOTS * object_size(table->kind);
+	return slot_at(table, slot) + 1;
+}
+
+static uint32_t slot_of(const void *object)
+{
+	return ((const struct slot *)object - 1)->number;
 }
 
 static uint32_t slot_next(const struct table *table, uint32_t slot)
@@ -35,15 +55,6 @@ static void slot_set_next(const struct table *table, uint32_t slot, uint32_t nex
 static uint32_t *bucket(const struct table *table, uint32_t hash)
 {
 	return &table->buckets[hash & (table->bucket_count - 1)];
-}
-
-static uint32_t slot_of(const struct table *table, const void *object)
-{
-	uint32_t slot = *bucket(table, object_hash(table->kind, object));
-
-	while (slot_object(table, slot) != object)
-		slot = slot_next(table, slot);
-	return slot;
 }
 
 void table_init(struct table *table, enum object_kind kind)
@@ -73,7 +84,7 @@ void *table_candidate(const struct table *table, uint32_t hash, const void *curs
 		return NULL;
 	if (!cursor)
 		return chain_object(table, *bucket(table, hash));
-	return chain_object(table, slot_next(table, slot_of(table, cursor)));
+	return chain_object(table, slot_next(table, slot_of(cursor)));
 }
 
 void *table_find(const struct table *table, const void *object)
@@ -123,8 +134,7 @@ static int chunk_add(struct table *table)
 	if (!chunks)
 		return -ENOMEM;
 	table->chunks = chunks;
-	chunks[table->chunk_count] =
-		malloc(CHUNK_SLOTS * (sizeof(uint32_t) + object_size(table->kind)));
+	chunks[table->chunk_count] = malloc(CHUNK_SLOTS * slot_size(table));
 	if (!chunks[table->chunk_count])
 		return -ENOMEM;
 	table->chunk_count++;
@@ -159,7 +169,7 @@ void *table_add(struct table *table, const void *object)
 		(void)index_resize(table, table->bucket_count * 2);
 	if (slot_take(table, &slot) < 0)
 		return NULL;
-	*slot_state(table, slot) = SLOT_LIVE;
+	*slot_at(table, slot) = (struct slot){.state = SLOT_LIVE, .number = slot};
 	memcpy(slot_object(table, slot), object, object_size(table->kind));
 	chain_insert(table, slot);
 	table->count++;
@@ -181,7 +191,7 @@ static void chain_remove(struct table *table, uint32_t slot, uint32_t hash)
 
 void table_remove(struct table *table, const void *object)
 {
-	uint32_t slot = slot_of(table, object);
+	uint32_t slot = slot_of(object);
 
 	chain_remove(table, slot, object_hash(table->kind, object));
 	*slot_state(table, slot) = table->vacant;
@@ -197,7 +207,7 @@ void table_remove(struct table *table, const void *object)
 static void *next_where(const struct table *table, const void *cursor, uint32_t mask,
 			uint32_t wanted)
 {
-	for (uint32_t slot = cursor ? slot_of(table, cursor) + 1 : 0; slot < table->used; slot++)
+	for (uint32_t slot = cursor ? slot_of(cursor) + 1 : 0; slot < table->used; slot++)
 		if ((*slot_state(table, slot) & mask) == wanted)
 			return slot_object(table, slot);
 	return NULL;
@@ -221,5 +231,5 @@ void table_clear_marks(struct table *table)
 
 void table_mark(struct table *table, const void *object)
 {
-	*slot_state(table, slot_of(table, object)) |= SLOT_MARKED;
+	*slot_state(table, slot_of(object)) |= SLOT_MARKED;
 }

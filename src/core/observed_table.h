@@ -1,5 +1,5 @@
 /*
- * A hash table of the objects of one kind, for up to a million: each costs its own size, 4 bytes,
+ * A hash table of the objects of one kind, for up to a million: each costs its own size, 8 bytes,
  * and 2 to 4 bytes of the index. Objects lie in chunks and never move, so that pointers to them
  * hold until they are removed.
  *

@@ -97,7 +97,7 @@ void worker_forget_lease(struct worker *worker);
 const struct resource *worker_address_in_intent(const struct worker *worker);
 /* Ethernet before wireless; of one kind, in the order of their appearance. A link that had a metric
  * keeps it. */
-uint32_t worker_choose_metric(const struct worker *worker, const struct link *link);
+uint32_t worker_choose_metric(struct worker *worker, const struct link *link);
 /* Schedules that intent follows the lease, with this reason; or with the last one again. */
 void worker_schedule_derivation(struct worker *worker, const char *why);
 void worker_enable_derivation(struct worker *worker);

@@ -83,26 +83,24 @@ static uint32_t metric_in_intent(const struct worker *worker)
 	return (uint32_t)json_member_integer(spec, "metric", 0);
 }
 
-/* Another client's, which may have no lease and so no route yet. */
-static bool metric_is_reserved(const struct worker *worker, uint32_t metric)
+/* Other clients may have a metric, but no lease and so no route yet. */
+static void reserve_of_others(struct metrics *metrics, void *userdata)
 {
+	const struct worker *worker = userdata;
+
 	for (const struct worker *other = worker->service->workers; other; other = other->next)
-		if (other != worker && other->metric == metric)
-			return true;
-	return false;
+		if (other != worker)
+			metrics_take(metrics, other->metric);
 }
 
-uint32_t worker_choose_metric(const struct worker *worker, const struct link *link)
+uint32_t worker_choose_metric(struct worker *worker, const struct link *link)
 {
 	const struct observed *observed = core_observed(worker->service->core);
 	uint32_t metric = worker->spec.metric ?: metric_in_intent(worker);
 
 	if (metric || worker->spec.as_found)
 		return metric;
-	metric = observed_free_metric(observed, link, 0);
-	while (metric_is_reserved(worker, metric))
-		metric = observed_free_metric(observed, link, metric + 1);
-	return metric;
+	return observed_free_metric(observed, link, reserve_of_others, worker);
 }
 
 /* ---- intent follows the lease ---- */

@@ -362,28 +362,31 @@ void link_manager_look(struct link_manager *manager)
 	schedule_look(manager);
 }
 
-/* Does intent hold a default route with the metric on a link other than `name`? */
-static bool metric_is_intended(const struct core *core, uint32_t metric, const char *name)
+struct intended {
+	const struct core *core;
+	const char *link;
+};
+
+/* The metrics of default routes that intent holds on other links. */
+static void reserve_intended(struct metrics *metrics, void *userdata)
 {
+	const struct intended *intended = userdata;
 	const struct resource *resource = NULL;
 
-	while ((resource = core_next_resource(core, resource))) {
+	while ((resource = core_next_resource(intended->core, resource))) {
 		const struct route_spec *spec = (const void *)resource->spec;
 
-		if (resource->type == &route_type && spec->metric == metric &&
-		    spec->destination.length == 0 && strcmp(spec->link, name) != 0)
-			return true;
+		if (resource->type == &route_type && spec->destination.length == 0 &&
+		    strcmp(spec->link, intended->link) != 0)
+			metrics_take(metrics, spec->metric);
 	}
-	return false;
 }
 
 uint32_t link_uplink_metric(const struct core *core, const char *name)
 {
 	const struct observed *observed = core_observed(core);
-	const struct link *link = observed_link_by_name(observed, name);
-	uint32_t metric = observed_free_metric(observed, link, 0);
+	struct intended intended = {core, name};
 
-	while (metric_is_intended(core, metric, name))
-		metric = observed_free_metric(observed, link, metric + 1);
-	return metric;
+	return observed_free_metric(observed, observed_link_by_name(observed, name),
+				    reserve_intended, &intended);
 }
