@@ -2,14 +2,12 @@
 
 #include <string.h>
 
-#define GROUP_OSPF_ALL	0xe0000005
-#define GROUP_OSPF_DR	0xe0000006
-#define GROUP_RIP	0xe0000009
-#define GROUP_EIGRP	0xe000000a
-#define GROUP_VRRP	0xe0000012
-#define GROUP_HSRP2	0xe0000066
-#define PREFIX_LONGEST	30
-#define PREFIX_SHORTEST 8 /* no private network is larger */
+#define GROUP_OSPF_ALL 0xe0000005
+#define GROUP_OSPF_DR  0xe0000006
+#define GROUP_RIP      0xe0000009
+#define GROUP_EIGRP    0xe000000a
+#define GROUP_VRRP     0xe0000012
+#define GROUP_HSRP2    0xe0000066
 
 unsigned prefix_common(uint32_t a, uint32_t b)
 {
@@ -128,11 +126,15 @@ static void gather(struct address_table *table, const struct observation *observ
 		sender->broadcast = to;
 	if (sender && observation->kind == OBSERVATION_IPV4_MULTICAST)
 		sender->router_group = sender->router_group || is_router_group(to);
+	if (sender && observation->kind >= OBSERVATION_IPV4_BROADCAST)
+		sender->chats = !sender->router_group;
 	if (observation->kind != OBSERVATION_ARP_REQUEST || from == to)
 		return;
 	target = entry(table, to, &observation->mac);
-	if (target && sender)
-		add_asker(target, from, &observation->mac);
+	if (!target || !sender)
+		return;
+	target->asked += MAX(observation->times, 1u);
+	add_asker(target, from, &observation->mac);
 }
 
 /* ---- who is believed ---- */
@@ -253,149 +255,4 @@ void address_table_gather(struct address_table *table, const struct observation 
 	for (unsigned i = 0; i < table->count; i++)
 		believe_proxy(&table->entries[i]);
 	doubt(table);
-}
-
-static void join(struct address_table *table, unsigned a, unsigned b)
-{
-	unsigned first = MIN(table->entries[a].subnet, table->entries[b].subnet);
-	unsigned second = MAX(table->entries[a].subnet, table->entries[b].subnet);
-
-	for (unsigned i = 0; i < table->count; i++)
-		if (table->entries[i].subnet == second)
-			table->entries[i].subnet = first;
-	table->common[first] = 0;
-}
-
-/* A single question for an address that nobody has may be a mistake, or meant for a proxy. */
-static bool is_trusted(const struct known_address *known)
-{
-	return known->alive || known->witnesses > 1;
-}
-
-/* Do broadcast addresses tell the two apart? */
-static bool are_apart(const struct known_address *a, const struct known_address *b)
-{
-	return a->broadcast && b->broadcast && a->broadcast != b->broadcast;
-}
-
-/* It is asked for every pair, and changes but with a join. */
-static unsigned common_so_far(struct address_table *table, unsigned subnet)
-{
-	if (!table->common[subnet])
-		table->common[subnet] = (uint8_t)address_table_common(table, subnet);
-	return table->common[subnet];
-}
-
-static bool is_same_subnet(struct address_table *table, unsigned i, unsigned k)
-{
-	const struct known_address *a = &table->entries[i], *b = &table->entries[k];
-	unsigned common;
-
-	if (are_apart(a, b) || prefix_common(a->address, b->address) < PREFIX_SHORTEST)
-		return false;
-	if (a->broadcast && a->broadcast == b->broadcast)
-		return true;
-	common = common_so_far(table, a->subnet);
-	common = MIN(common, common_so_far(table, b->subnet));
-	/* Several subnets within one /24 ask for gateways of their own. */
-	if (a->witnesses > 1 && b->witnesses > 1)
-		common = MAX(common, (unsigned)USUAL_PREFIX + 4);
-	else if (common > USUAL_PREFIX)
-		common = USUAL_PREFIX;
-	return prefix_common(a->address, b->address) >= common;
-}
-
-void address_table_join(struct address_table *table)
-{
-	memset(table->common, 0, sizeof(table->common));
-	for (unsigned i = 0; i < table->count; i++) {
-		const struct known_address *asked = &table->entries[i];
-
-		for (unsigned k = 0; is_trusted(asked) && k < asked->askers_count; k++) {
-			struct known_address *asker =
-				address_table_find(table, asked->askers[k].address);
-
-			if (asker && asker->alive &&
-			    prefix_common(asker->address, asked->address) >= PREFIX_SHORTEST)
-				join(table, i, (unsigned)(asker - table->entries));
-		}
-	}
-	for (unsigned i = 0; i < table->count; i++)
-		for (unsigned k = 0; is_trusted(&table->entries[i]) && k < i; k++)
-			if (is_trusted(&table->entries[k]) &&
-			    table->entries[i].subnet != table->entries[k].subnet &&
-			    is_same_subnet(table, i, k))
-				join(table, i, k);
-}
-
-uint32_t address_table_broadcast(const struct address_table *table, unsigned subnet, bool *conflict)
-{
-	unsigned most = 0;
-	uint32_t best = 0;
-
-	*conflict = false;
-	for (unsigned i = 0; i < table->count; i++) {
-		uint32_t broadcast = table->entries[i].broadcast;
-		unsigned users = 0;
-
-		if (table->entries[i].subnet != subnet || !table->entries[i].alive || !broadcast)
-			continue;
-		for (unsigned k = 0; k < table->count; k++)
-			users += table->entries[k].subnet == subnet && table->entries[k].alive &&
-				 table->entries[k].broadcast == broadcast;
-		*conflict = *conflict || (best && best != broadcast);
-		if (users > most) {
-			most = users;
-			best = broadcast;
-		}
-	}
-	return best;
-}
-
-unsigned address_table_common(const struct address_table *table, unsigned subnet)
-{
-	unsigned length = PREFIX_LONGEST;
-	uint32_t first = 0, host;
-	bool fits = false, conflict;
-	uint32_t broadcast = address_table_broadcast(table, subnet, &conflict);
-
-	for (unsigned i = 0; i < table->count; i++) {
-		const struct known_address *known = &table->entries[i];
-
-		if (known->subnet != subnet || !is_trusted(known))
-			continue;
-		first = first ? first : known->address;
-		length = MIN(length, prefix_common(first, known->address));
-		if (broadcast)
-			length = MIN(length, prefix_common(first, broadcast));
-	}
-	while (!fits && length > PREFIX_SHORTEST) {
-		fits = true;
-		host = UINT32_MAX >> length;
-		for (unsigned i = 0; i < table->count; i++) {
-			uint32_t part = table->entries[i].address & host;
-
-			if (table->entries[i].subnet == subnet && is_trusted(&table->entries[i]) &&
-			    (part == 0 || part == host))
-				fits = false;
-		}
-		length -= fits ? 0 : 1;
-	}
-	return length;
-}
-
-unsigned address_table_living(const struct address_table *table, unsigned subnet)
-{
-	unsigned living = 0;
-
-	for (unsigned i = 0; i < table->count; i++) {
-		const struct known_address *known = &table->entries[i];
-		bool counts = known->subnet == subnet && known->alive;
-
-		for (unsigned k = 0; counts && k < i; k++)
-			counts = table->entries[k].subnet != subnet || !table->entries[k].alive ||
-				 !hardware_address_equal(&table->entries[k].mac, &known->mac);
-		living += counts;
-	}
-	return living;
 }

@@ -5,6 +5,8 @@
 
 #define USUAL_PREFIX	  24  /* the commonest */
 #define ADDRESS_TABLE_MAX 256 /* a busier link says enough with the first ones */
+#define PREFIX_SHORTEST	  8   /* no private network is larger */
+#define PREFIX_LONGEST	  30
 #define ASKERS_MAX	  16
 #define CLAIMS_DOUBTED	  3  /* addresses of one MAC on which it is not believed any more */
 #define CLAIMS_MAX	  24 /* addresses that one MAC brings into the table */
@@ -29,16 +31,24 @@ struct known_address {
 	struct asker askers[ASKERS_MAX];
 	unsigned askers_count;
 	unsigned witnesses; /* distinct MACs among the askers, but for its own */
+	unsigned asked;	    /* how often in all */
+	bool chats;	    /* speaks to groups as hosts do */
 	uint32_t broadcast; /* directed broadcast it sent to, 0 for none */
 	bool router_group;  /* spoke to a group of routing protocols */
 	unsigned subnet;    /* index of the first address of the same subnet */
 };
 
+/* What address_table_join() needs to know of each subnet. */
+struct subnet_facts {
+	bool known, has_gateway; /* one that two hosts ask for */
+	uint8_t common;
+	uint32_t broadcast;
+};
+
 struct address_table {
 	struct known_address entries[ADDRESS_TABLE_MAX];
 	unsigned count;
-	uint8_t common[ADDRESS_TABLE_MAX]; /* address_table_common() by subnet while it is joined,
-					      0 for unknown */
+	struct subnet_facts facts[ADDRESS_TABLE_MAX]; /* by subnet, while it is joined */
 };
 
 /* Gathers all; what the link `own` sent itself is left out, and what a proxy answers counts only
@@ -54,6 +64,8 @@ struct known_address *address_table_find(struct address_table *table, uint32_t a
  * another one. */
 uint32_t address_table_broadcast(const struct address_table *table, unsigned subnet,
 				 bool *conflict);
+/* The shortest prefix whose last address can be that. */
+unsigned address_table_shortest(uint32_t broadcast);
 /* Bits that all living addresses of the subnet have in common with its broadcast address, and which
  * make none of them the first or last of the prefix. */
 unsigned address_table_common(const struct address_table *table, unsigned subnet);

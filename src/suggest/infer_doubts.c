@@ -41,9 +41,9 @@ static bool has_masks_in_conflict(const struct doubted *doubted)
 	const struct address_table *table = &doubted->inference->table;
 	bool conflict;
 	uint32_t broadcast = address_table_broadcast(table, doubted->subnet, &conflict);
-	unsigned shortest = 32 - (unsigned)MIN(__builtin_ctzll(~(uint64_t)broadcast), 24);
 
-	return conflict || (broadcast && shortest > address_table_common(table, doubted->subnet));
+	return conflict || (broadcast && address_table_shortest(broadcast) >
+						 address_table_common(table, doubted->subnet));
 }
 
 static bool has_proxy(const struct doubted *doubted)

@@ -3,6 +3,9 @@
 #include <string.h>
 
 #define RIVAL_SHARE  0.4 /* of the score of the best */
+#define AGAIN	     0.1 /* of each repeated question, */
+#define AGAIN_MOST   0.5 /* and of all */
+#define CHATS	     0.8 /* it speaks as hosts do */
 #define MUTE	     0.3 /* it did not answer our question */
 #define MUTE_SPEAKER 0.6 /* nor it did, but it speaks */
 
@@ -20,12 +23,45 @@ static bool is_virtual_router(const struct hardware_address *mac)
 	return false;
 }
 
+/* Hosts ask each other at times, and all of them their gateway. */
+static bool asked_by_asked(const struct address_table *table, const struct known_address *known)
+{
+	for (unsigned i = 0; i < table->count; i++)
+		for (unsigned k = 0; table->entries[i].witnesses && k < known->askers_count; k++)
+			if (known->askers[k].address == table->entries[i].address)
+				return true;
+	return false;
+}
+
+static bool is_end(uint32_t address, unsigned prefix)
+{
+	uint32_t mask = UINT32_MAX >> prefix, part = address & mask;
+
+	return part == 1 || part + 1 == mask;
+}
+
+/* Gateways like the first or the last address, also of a prefix longer than it seems. */
+static double score_place(const struct inference *inference, const struct known_address *known,
+			  unsigned prefix)
+{
+	unsigned proved;
+
+	if (!known->alive)
+		return 0;
+	if (is_end(known->address, prefix) || is_end(known->address, USUAL_PREFIX))
+		return 1.5;
+	proved = address_table_common(&inference->table, known->subnet);
+	for (unsigned length = prefix + 1; !known->spoke && length < MIN(proved + 1, 30u); length++)
+		if (is_end(known->address, length))
+			return 0.9;
+	return 0;
+}
+
 static struct gateway_score score_gateway(const struct inference *inference,
 					  const struct known_address *known, unsigned prefix)
 {
 	struct gateway_score score = {.address = known,
 				      .virtual_mac = is_virtual_router(&known->mac)};
-	uint32_t part = known->address & (UINT32_MAX >> prefix);
 
 	for (size_t i = 0; i < inference->count; i++) {
 		const struct observation *each = &inference->observations[i];
@@ -41,12 +77,13 @@ static struct gateway_score score_gateway(const struct inference *inference,
 			score.advertises || each->kind == OBSERVATION_ROUTER_ADVERTISEMENT;
 		score.capability = score.capability || each->router;
 	}
-	score.score = known->witnesses + (score.virtual_mac ? 3 : 0) + (score.advertises ? 3 : 0) +
-		      (score.capability ? 2 : 0) + (score.told ? 5 : 0) +
-		      (known->router_group ? 2 : 0);
-	if (known->alive && (part == 1 || part == (UINT32_MAX >> prefix) - 1 ||
-			     (known->address & 0xff) == 1 || (known->address & 0xff) == 254))
-		score.score += 1.5;
+	score.score =
+		known->witnesses + MIN((known->asked - known->witnesses) * AGAIN, AGAIN_MOST) +
+		(asked_by_asked(&inference->table, known) ? 0.3 : 0) + (score.virtual_mac ? 3 : 0) +
+		(score.advertises ? 3 : 0) + (score.capability ? 2 : 0) + (score.told ? 5 : 0) +
+		(known->router_group ? 2 : 0) + score_place(inference, known, prefix);
+	if (known->chats)
+		score.score *= CHATS;
 	if (known->probed && !known->answered)
 		score.score *= known->spoke ? MUTE_SPEAKER : MUTE;
 	return score;

@@ -20,6 +20,9 @@ struct gateway_score {
 	const struct known_address *rival; /* about as likely */
 };
 
+/* Gathers and joins the addresses. */
+void infer_gather(struct inference *inference, const struct observation *observations, size_t count,
+		  const struct hardware_address *mac, struct suggestion *suggestion);
 /* Takes for no host what only a proxy answered for, and nobody else asked for. Before subnets are
  * joined. */
 void infer_proxies(struct inference *inference);

@@ -21,7 +21,8 @@ enum observation_kind {
 
 struct observation {
 	enum observation_kind kind;
-	usec_t time;		     /* of the caller's clock */
+	usec_t time;		     /* of the caller's clock, when it was heard last */
+	unsigned times;		     /* heard, 0 for once: record.h counts */
 	struct hardware_address mac; /* who sent it: of ARP the sender inside of the packet */
 	struct in_addr sender, target;
 	uint8_t ttl;		     /* of IPv4 */

@@ -61,6 +61,7 @@ void record_put(struct record *record, const struct observation *observation)
 		if (!is_repeat(&record->observations[i], observation))
 			continue;
 		record->observations[i].time = observation->time;
+		record->observations[i].times = MAX(record->observations[i].times, 1u) + 1;
 		return;
 	}
 	if (observation_is_own(observation))

@@ -1,5 +1,6 @@
 /*
- * What was heard on a link, within bounds: repeats are one observation, and when it is full there
+ * What was heard on a link, within bounds: repeats are one observation with their
+ * number, and when it is full there
  * is still room for whatever names an address that we asked for. A pure object.
  */
 #pragma once
