@@ -7,6 +7,7 @@
  * again, with a growing pause, never given up. What stood before has been changed by somebody else:
  * drift.h says what follows.
  */
+#include <limits.h>
 #include <string.h>
 
 #include "core-internal.h"
@@ -141,15 +142,51 @@ static void arm_for_retries(struct core *core)
 		arm(core, next, "retry");
 }
 
+/* In the order of ranks, and all of one rank as they come: to sort ten thousand routes would take
+ * longer than the look. */
+static int look_at_type(struct core *core, struct look *look, struct resource *first)
+{
+	unsigned rank = 0, next;
+	int r = 0;
+
+	do {
+		next = UINT_MAX;
+		for (struct resource *resource = first; r >= 0 && resource;
+		     resource = resource->next) {
+			unsigned own =
+				resource->type->rank ? resource->type->rank(resource->spec) : 0;
+
+			if (own == rank)
+				r = resource_converge(core, look, resource);
+			else if (own > rank)
+				next = MIN(next, own);
+		}
+		rank = next;
+	} while (r >= 0 && rank != UINT_MAX);
+	return r;
+}
+
+/* The types of the next higher order, UINT_MAX when there is none. */
+static unsigned order_after(const struct core *core, unsigned order)
+{
+	unsigned next = UINT_MAX;
+
+	for (unsigned i = 0; i < core->types_count; i++)
+		if (core->types[i].type->order > order)
+			next = MIN(next, core->types[i].type->order);
+	return next;
+}
+
 static int look_at_all(struct core *core, struct look *look)
 {
 	int r = 0;
 
-	HASH_SORT(core->intent, resource_compare);
 	core->in_transaction = true;
-	for (struct resource *resource = core->intent; r >= 0 && resource;
-	     resource = resource->hh.next)
-		r = resource_converge(core, look, resource);
+	for (unsigned order = order_after(core, 0); r >= 0 && order != UINT_MAX;
+	     order = order_after(core, order))
+		for (unsigned i = 0; r >= 0 && i < core->types_count; i++)
+			if (core->types[i].type->order == order)
+				r = look_at_type(core, look, core->types[i].first);
 	(void)observed_drain(core->observed);
 	core->in_transaction = false;
 	return r;

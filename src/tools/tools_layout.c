@@ -322,23 +322,36 @@ static bool names_link(const json_t *links, const char *name)
 	return false;
 }
 
+/* Whether the document names the link that a resource belongs to: 1 or 0, or -ENOMEM. */
+static int belongs_to_named(const struct resource *resource, const json_t *links)
+{
+	_cleanup_json_ json_t *spec = NULL;
+	const char *name;
+
+	/* There may be thousands of them: they are not printed for this. */
+	if (resource->type == &route_type)
+		return names_link(links,
+				  ((const struct route_spec *)(const void *)resource->spec)->link);
+	spec = resource->type->print(resource->spec);
+	if (!spec)
+		return -ENOMEM;
+	name = json_member_text(spec, "link") ?: json_member_text(spec, "name");
+	return name && names_link(links, name);
+}
+
 static int remove_unnamed(struct layout *layout, const json_t *links, bool replace)
 {
 	const struct resource *resource = NULL;
 
+	if (!replace && json_array_size(links) == 0)
+		return 0;
 	while ((resource = core_next_resource(layout->core, resource))) {
-		_cleanup_json_ json_t *spec = NULL;
-		const char *name;
+		int goes;
 
 		if (!is_of_agent(resource) || proposal_edit(layout->proposal, resource->id))
 			continue;
-		spec = resource->type->print(resource->spec);
-		if (!spec)
-			return out_of_memory(layout->error);
-		name = json_member_text(spec, "link") ?: json_member_text(spec, "name");
-		if (!replace && (!name || !names_link(links, name)))
-			continue;
-		if (proposal_remove(layout->proposal, resource->id) < 0)
+		goes = replace ? 1 : belongs_to_named(resource, links);
+		if (goes < 0 || (goes && proposal_remove(layout->proposal, resource->id) < 0))
 			return out_of_memory(layout->error);
 	}
 	return 0;
