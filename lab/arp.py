@@ -88,7 +88,7 @@ class ProxyArp(Station):
     """Answers with its own MAC whatever is asked, also probes, as some routers do; but for the
     addresses in `but_for`, of which the kernel is left to speak.
 
-    The kernel's own proxy_arp is milder: it answers no probe, and nobody on the link of the route."""
+    The kernel's own proxy_arp is milder: it answers neither probes nor for what is on that link."""
 
     def __init__(
         self, host: "Host", interface: str, but_for: Iterable[str] = (), delay: float = 0.0
