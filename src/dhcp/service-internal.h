@@ -13,6 +13,8 @@
 #define HOLD_TIME (10 * USEC_PER_SEC)
 
 /* One client at work on one link. */
+#define WORKER_HEARD 3
+
 struct worker {
 	struct dhcp_service *service;
 	struct dhcp_spec spec;
@@ -39,6 +41,7 @@ struct worker {
 	char trouble[128];    /* for people */
 	struct in_addr gateway;
 	struct hardware_address gateway_mac; /* as it was last known */
+	struct in_addr heard[WORKER_HEARD];  /* addresses whose ARP it takes, 0.0.0.0 for none */
 	struct worker *next;
 };
 
@@ -58,6 +61,10 @@ const struct dhcp_spec *service_running(struct dhcp_service *service, const char
 int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spec,
 		       struct error *error);
 void service_end_client(struct dhcp_service *service, const struct dhcp_spec *spec);
+
+/* Hears of the addresses that the workers want to hear of now. Returns false while nothing is
+ * heard at all. */
+bool service_hear(struct dhcp_service *service);
 
 /* dhcp_type.c */
 bool dhcp_spec_same_identity(const struct dhcp_spec *a, const struct dhcp_spec *b);

@@ -38,6 +38,22 @@ const struct dhcp_spec *service_running(struct dhcp_service *service, const char
 	return worker ? &worker->spec : NULL;
 }
 
+bool service_hear(struct dhcp_service *service)
+{
+	struct in_addr addresses[ARP_HEARD_MOST];
+	unsigned count = 0;
+
+	for (const struct worker *worker = service->workers; worker; worker = worker->next)
+		for (unsigned i = 0; i < WORKER_HEARD; i++) {
+			if (!worker->heard[i].s_addr)
+				continue;
+			if (count < ARP_HEARD_MOST)
+				addresses[count] = worker->heard[i];
+			count++;
+		}
+	return transport_hear_arp(service->transport, addresses, count);
+}
+
 static void worker_drop(struct dhcp_service *service, struct worker *worker)
 {
 	struct worker **place = &service->workers;

@@ -21,6 +21,7 @@ struct transport {
 	void *userdata;
 	int packet_fd, udp_fd, arp_fd;
 	sd_event_source *packet_source, *udp_source, *arp_source;
+	bool hears_all; /* ARP of all addresses */
 };
 
 int transport_new(struct transport **ret, sd_event *event,
@@ -235,9 +236,35 @@ int transport_open_arp(struct transport *transport)
 	if (r < 0)
 		return r;
 	transport->arp_fd = r;
+	transport->hears_all = true;
 	r = sd_event_add_io(transport->event, &transport->arp_source, r, EPOLLIN, on_arp,
 			    transport);
 	return r < 0 ? r : 0;
+}
+
+bool transport_hear_arp(struct transport *transport, const struct in_addr *addresses,
+			unsigned count)
+{
+	struct sock_filter instructions[ARP_FILTER_MOST];
+	struct sock_fprog filter = arp_packet_filter;
+	bool all = count > ARP_HEARD_MOST;
+
+	if (transport->arp_fd < 0)
+		return false;
+	if (all && transport->hears_all)
+		return true;
+	if (!all) {
+		filter.filter = instructions;
+		filter.len = arp_filter_build(instructions, addresses, count);
+	}
+	/* Too much is heard rather than too little. */
+	if (setsockopt(transport->arp_fd, SOL_SOCKET, SO_ATTACH_FILTER, &filter, sizeof(filter)) <
+	    0) {
+		log_warning("ARP is not filtered: %s", strerror(errno));
+		(void)setsockopt(transport->arp_fd, SOL_SOCKET, SO_DETACH_FILTER, NULL, 0);
+	}
+	transport->hears_all = all;
+	return true;
 }
 
 static int send_on_link(int fd, int index, uint16_t protocol,

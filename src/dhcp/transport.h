@@ -34,6 +34,11 @@ DEFINE_CLEANUP(struct transport *, transport_cleanup, transport_free)
 int transport_open_dhcp(struct transport *transport);
 int transport_open_arp(struct transport *transport);
 
+/* Hears of these addresses alone from here on, of all if there are too many to tell apart. Returns
+ * false while the socket is not open. */
+bool transport_hear_arp(struct transport *transport, const struct in_addr *addresses,
+			unsigned count);
+
 /* Broadcasts an IPv4 packet on the link, from and to addresses that need not exist. */
 int transport_send_packet(struct transport *transport, int index, const void *packet, size_t size);
 /* Sends a payload from our address to the server's port 67, by the routes of the host. */

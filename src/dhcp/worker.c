@@ -269,6 +269,24 @@ static usec_t worker_deadline(const struct worker *worker)
 	return MIN(deadline, worker->derive_again);
 }
 
+/* Before anything is asked, so that no answer is missed. */
+static void hear(struct worker *worker)
+{
+	const struct in_addr wanted[WORKER_HEARD] = {
+		worker->acd.address,
+		worker->local.acd.address,
+		worker->dna.next != USEC_INFINITY ? worker->dna.gateway : (struct in_addr){0},
+	};
+	struct in_addr before[WORKER_HEARD];
+
+	if (memcmp(worker->heard, wanted, sizeof(wanted)) == 0)
+		return;
+	memcpy(before, worker->heard, sizeof(before));
+	memcpy(worker->heard, wanted, sizeof(wanted));
+	if (!service_hear(worker->service))
+		memcpy(worker->heard, before, sizeof(before));
+}
+
 void worker_pump(struct worker *worker)
 {
 	struct dhcp_packet message;
@@ -280,6 +298,7 @@ void worker_pump(struct worker *worker)
 		send_dhcp(worker, &message);
 	while (dhcp_client_pop_event(worker->client, &event))
 		handle_event(worker, &event);
+	hear(worker);
 	if (acd_pop_packet(&worker->acd, &arp))
 		send_arp(worker, &arp, NULL);
 	if (link_local_pop_packet(&worker->local, &arp))

@@ -50,3 +50,30 @@ static const struct sock_filter filter[] = {
 
 const struct sock_fprog arp_packet_filter = {.len = ARRAY_SIZE(filter),
 					     .filter = (struct sock_filter *)filter};
+
+#define SENDER_OFFSET 14
+#define TARGET_OFFSET 24
+
+unsigned short arp_filter_build(struct sock_filter ret[ARP_FILTER_MOST],
+				const struct in_addr *addresses, unsigned count)
+{
+	/* The end is after the last comparison: what is to be passed over by then. */
+	const uint8_t left = (uint8_t)count;
+	struct sock_filter *at = ret;
+
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, 0);
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+					     HARDWARE_ETHERNET << 16 | PROTOCOL_IPV4, 0, left + 5);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_H | BPF_ABS, 4);
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 6 << 8 | 4, 0, left + 3);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, SENDER_OFFSET);
+	/* A probe has no sender yet. */
+	*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 1);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, TARGET_OFFSET);
+	for (unsigned i = 0; i < count; i++)
+		*at++ = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K,
+						     ntohl(addresses[i].s_addr), left - i, 0);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, 0);
+	*at++ = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, UINT32_MAX);
+	return (unsigned short)(at - ret);
+}

@@ -21,3 +21,12 @@ int arp_parse(const void *bytes, size_t size, struct arp_packet *ret);
 
 /* For a packet socket of ARP without link layer header: IPv4 over Ethernet only. */
 extern const struct sock_fprog arp_packet_filter;
+
+#define ARP_HEARD_MOST	64u /* addresses that a filter tells apart */
+#define ARP_FILTER_MOST (9u + ARP_HEARD_MOST)
+
+/* Writes a filter for the same socket that passes only what says something of one of `count`
+ * addresses (at most ARP_HEARD_MOST): who has it, or that somebody probes for it. Returns the
+ * number of instructions. */
+unsigned short arp_filter_build(struct sock_filter ret[ARP_FILTER_MOST],
+				const struct in_addr *addresses, unsigned count);

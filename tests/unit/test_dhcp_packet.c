@@ -259,6 +259,54 @@ static void test_filter_of_arp(void **state)
 	assert_false(passes(&arp_packet_filter, bytes, 4));
 }
 
+static void test_filter_of_arp_about_some(void **state)
+{
+	const struct in_addr heard[] = {{htonl(0x0a000001)}, {htonl(0x0a000002)}};
+	struct sock_filter instructions[ARP_FILTER_MOST];
+	struct sock_fprog filter = {.filter = instructions};
+	/* The sender is 10.0.0.1, the target 10.0.0.9. */
+	uint8_t bytes[ARP_PACKET_SIZE] = {0, 1, 8,	   0,	     6,		4,
+					  0, 1, [14] = 10, [17] = 1, [24] = 10, [27] = 9};
+
+	filter.len = arp_filter_build(instructions, heard, 2);
+	assert_true(passes(&filter, bytes, sizeof(bytes)));
+	bytes[17] = 2;
+	assert_true(passes(&filter, bytes, sizeof(bytes)));
+	bytes[5] = 6;
+	assert_false(passes(&filter, bytes, sizeof(bytes)));
+	bytes[5] = 4;
+	bytes[3] = 1;
+	assert_false(passes(&filter, bytes, sizeof(bytes)));
+	bytes[3] = 0;
+	/* Somebody else asks for an address of ours: the kernel answers that. */
+	bytes[17] = 3;
+	bytes[27] = 2;
+	assert_false(passes(&filter, bytes, sizeof(bytes)));
+	/* But he probes for it. */
+	memset(bytes + 14, 0, 4);
+	assert_true(passes(&filter, bytes, sizeof(bytes)));
+	bytes[27] = 3;
+	assert_false(passes(&filter, bytes, sizeof(bytes)));
+	filter.len = arp_filter_build(instructions, heard, 0);
+	assert_false(passes(&filter, bytes, sizeof(bytes)));
+}
+
+static void test_filter_of_arp_about_many(void **state)
+{
+	struct in_addr heard[ARP_HEARD_MOST];
+	struct sock_filter instructions[ARP_FILTER_MOST];
+	struct sock_fprog filter = {.filter = instructions};
+	uint8_t bytes[ARP_PACKET_SIZE] = {0, 1, 8, 0, 6, 4, 0, 1, [14] = 10};
+
+	for (unsigned i = 0; i < ARP_HEARD_MOST; i++)
+		heard[i].s_addr = htonl(0x0a000000 + i);
+	filter.len = arp_filter_build(instructions, heard, ARP_HEARD_MOST);
+	for (unsigned i = 0; i < ARP_HEARD_MOST + 5; i++) {
+		bytes[17] = (uint8_t)i;
+		assert_int_equal(passes(&filter, bytes, sizeof(bytes)), i < ARP_HEARD_MOST);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -276,6 +324,8 @@ int main(void)
 		cmocka_unit_test(test_filter_of_dhcp),
 		cmocka_unit_test(test_filter_of_dhcp_finds_the_port_behind_options),
 		cmocka_unit_test(test_filter_of_arp),
+		cmocka_unit_test(test_filter_of_arp_about_some),
+		cmocka_unit_test(test_filter_of_arp_about_many),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
