@@ -11,6 +11,7 @@
  *     address.h  addresses, prefixes, hardware addresses
  *     json.h     what jansson lacks
  *     text.h     text in buffers of fixed size
+ *     text_buffer.h  text that grows, and JSON in it
  *     macro.h    scope cleanup, ownership transfer
  */
 #pragma once
@@ -23,3 +24,4 @@
 #include "log.h"
 #include "macro.h"
 #include "text.h"
+#include "text_buffer.h"

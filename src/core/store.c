@@ -105,14 +105,16 @@ void store_bind_text(sqlite3_stmt *statement, int index, const char *text)
 
 int store_bind_json(sqlite3_stmt *statement, int index, const json_t *json)
 {
-	char *text;
+	struct text_buffer text = {0};
 
 	if (!json)
 		return 0;
-	text = json_dumps(json, JSON_COMPACT);
-	if (!text)
+	text_buffer_json(&text, json);
+	if (!text_buffer_ok(&text)) {
+		text_buffer_clear(&text);
 		return -ENOMEM;
-	sqlite3_bind_text(statement, index, text, -1, free);
+	}
+	sqlite3_bind_text64(statement, index, text.data, text.length, free, SQLITE_UTF8);
 	return 0;
 }
 

@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "audit-internal.h"
-#include "text_buffer.h"
 
 #define RESERVE_STEP ((off_t)(8 * AUDIT_RECORD_MAX))
 #define INPUT_SHOWN  ((size_t)8 * 1024)

@@ -5,7 +5,6 @@
 
 #include "common.h"
 #include "probe.h"
-#include "text_buffer.h"
 
 #define TOOLS_PER_PAGE 50
 #define CURSOR_MAX     32

@@ -6,7 +6,6 @@
 #include "change.h"
 #include "guards/guards.h"
 #include "record.h"
-#include "text_buffer.h"
 
 /* The line of a change goes to the disk once its answer is on the way. */
 static int on_flush(sd_event_source *source, void *userdata)

@@ -2,7 +2,6 @@
 #pragma once
 
 #include "mcp.h"
-#include "text_buffer.h"
 
 #define JSONRPC_PARSE_ERROR	 (-32700)
 #define JSONRPC_INVALID_REQUEST	 (-32600)

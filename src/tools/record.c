@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "fields.h"
-#include "text_buffer.h"
 
 static const char redacted[] = "[redacted]";
 

@@ -6,7 +6,9 @@
  */
 #pragma once
 
-#include "base/base.h"
+#include <jansson.h>
+
+#include "macro.h"
 
 struct text_buffer {
 	char *data; /* not ended by NUL */
