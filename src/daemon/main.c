@@ -197,11 +197,12 @@ static void on_event(const struct event_record *event, void *userdata)
 }
 
 /* Starts the services when the first lease is there, or soon: what they open takes longer than a
- * DHCP server needs for its answer. */
+ * DHCP server needs for its answer. At once where no answer is on its way: after a restart. */
 static int services_schedule(struct daemon *daemon, struct error *error)
 {
+	usec_t wait = dhcp_service_asks(daemon->dhcp) ? SERVICES_WAIT : 0;
 	int r = sd_event_add_time(daemon->event, &daemon->services, CLOCK_BOOTTIME,
-				  clock_boottime_usec() + SERVICES_WAIT, 1, on_services, daemon);
+				  clock_boottime_usec() + wait, 1, on_services, daemon);
 
 	if (r >= 0)
 		r = sd_event_source_set_priority(daemon->services, SD_EVENT_PRIORITY_IDLE);

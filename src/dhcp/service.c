@@ -205,6 +205,14 @@ void dhcp_service_free(struct dhcp_service *service)
 	free(service);
 }
 
+bool dhcp_service_asks(const struct dhcp_service *service)
+{
+	for (const struct worker *worker = service->workers; worker; worker = worker->next)
+		if (!dhcp_client_lease(worker->client))
+			return true;
+	return false;
+}
+
 /* ---- for people ---- */
 
 static json_t *address_json(struct in_addr address)

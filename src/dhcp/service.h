@@ -43,6 +43,8 @@ struct dhcp_service;
 
 int dhcp_service_new(struct dhcp_service **ret, struct core *core);
 void dhcp_service_free(struct dhcp_service *service);
+/* Is there a client without a lease? */
+bool dhcp_service_asks(const struct dhcp_service *service);
 DEFINE_CLEANUP(struct dhcp_service *, dhcp_service_cleanup, dhcp_service_free)
 
 /* What the client of a link is doing: {state, server, address, obtained, expires, renew_at,

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define NARROWING_DELAY (20 * USEC_PER_MSEC)
+
 /* rtnetlink.h has names for what it knows of; keepalived configures as an administrator does. */
 static const uint8_t kept_protocols[] = {
 	RTPROT_UNSPEC, RTPROT_REDIRECT, RTPROT_KERNEL,	   RTPROT_BOOT,	     RTPROT_STATIC,
@@ -37,7 +39,9 @@ static uint32_t last_word(const struct ip_address *address)
 
 void filter_clear(struct filter *filter)
 {
+	sd_event_source_disable_unref(filter->narrowing);
 	free(filter->followed);
+	filter->narrowing = NULL;
 	filter->followed = NULL;
 	filter->followed_count = 0;
 }
@@ -203,7 +207,7 @@ static void put_neighbour(struct program *program, const struct filter *filter)
 	put(program, (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, AF_INET6, 1, 0));
 	put(program, DROP);
 	load(program, BPF_W, NEIGHBOUR_WORD(3));
-	if (filter->followed_count > FILTER_FOLLOWED_MOST) {
+	if (filter->wide || filter->followed_count > FILTER_FOLLOWED_MOST) {
 		put(program, PASS);
 		return;
 	}
@@ -251,4 +255,40 @@ int filter_attach(const struct filter *filter, int fd)
 	program.len = filter_program(filter, instructions);
 	return setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof(program)) < 0 ? -errno
 											   : 0;
+}
+
+static int narrow(struct filter *filter)
+{
+	filter->wide = false;
+	return filter_attach(filter, filter->fd);
+}
+
+static int on_narrowing(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	int r = narrow(userdata);
+
+	if (r < 0)
+		log_notice("netlink: neighbours are not filtered: %s", strerror(-r));
+	return 0;
+}
+
+int filter_attach_soon(struct filter *filter, sd_event *event, int fd)
+{
+	usec_t when = usec_add(clock_boottime_usec(), NARROWING_DELAY);
+	int r = 0;
+
+	filter->fd = fd;
+	if (!filter->wide) {
+		filter->wide = true;
+		r = filter_attach(filter, fd);
+	}
+	if (r >= 0 && filter->narrowing) {
+		r = sd_event_source_set_time(filter->narrowing, when);
+		if (r >= 0)
+			r = sd_event_source_set_enabled(filter->narrowing, SD_EVENT_ONESHOT);
+	} else if (r >= 0) {
+		r = sd_event_add_time(event, &filter->narrowing, CLOCK_BOOTTIME, when, 1,
+				      on_narrowing, filter);
+	}
+	return r < 0 ? narrow(filter) : 0;
 }

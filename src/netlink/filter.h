@@ -31,6 +31,11 @@ struct filter {
 	/* The last 32 bits of each address: for IPv6 more may pass than are followed. */
 	uint32_t *followed;
 	size_t followed_count;
+	/* All neighbours pass for now: the program that tells them apart comes when the timer
+	 * fires. */
+	bool wide;
+	sd_event_source *narrowing;
+	int fd;
 };
 
 void filter_init(struct filter *filter);
@@ -49,3 +54,6 @@ bool filter_passes(const struct filter *filter, const struct nlmsghdr *message);
 unsigned short filter_program(const struct filter *filter, struct sock_filter *ret);
 /* Puts it on the socket, in the place of the one before. */
 int filter_attach(const struct filter *filter, int fd);
+/* The same a little later, for what changes often in a short time: a hundred clients find their
+ * gateways at once. Until then all neighbours pass. */
+int filter_attach_soon(struct filter *filter, sd_event *event, int fd);

@@ -54,8 +54,9 @@ int netlink_monitor_follow_neighbours(struct netlink_monitor *monitor,
 				      const struct ip_address *addresses, size_t count)
 {
 	int r = filter_follow(&monitor->filter, addresses, count);
+	int fd = mnl_socket_get_fd(monitor->mnl);
 
-	return r < 0 ? r : filter_attach(&monitor->filter, mnl_socket_get_fd(monitor->mnl));
+	return r < 0 ? r : filter_attach_soon(&monitor->filter, monitor->event, fd);
 }
 
 /* ---- losses ---- */
