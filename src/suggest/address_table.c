@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#define ASKED_MOST 1000u
+
 #define GROUP_OSPF_ALL 0xe0000005
 #define GROUP_OSPF_DR  0xe0000006
 #define GROUP_RIP      0xe0000009
@@ -48,22 +50,28 @@ static struct known_address *entry(struct address_table *table, uint32_t address
 	return found;
 }
 
-static void add_asker(struct known_address *asked, uint32_t address,
-		      const struct hardware_address *mac)
+static void add_asker(struct known_address *asked, const struct observation *observation)
 {
+	uint32_t address = ntohl(observation->sender.s_addr);
+	uint16_t times = (uint16_t)MIN(MAX(observation->times, 1u), ASKED_MOST);
+	struct asker *asker;
 	unsigned same = 0;
 
 	for (unsigned i = 0; i < asked->askers_count; i++) {
-		if (memcmp(asked->askers[i].mac, mac->bytes, 6) != 0)
+		asker = &asked->askers[i];
+		if (memcmp(asker->mac, observation->mac.bytes, 6) != 0)
 			continue;
-		if (asked->askers[i].address == address)
+		if (asker->address == address) {
+			asker->times = (uint16_t)MIN(asker->times + times, ASKED_MOST);
 			return;
+		}
 		same++;
 	}
 	if (same >= CLAIMS_DOUBTED || asked->askers_count == ASKERS_MAX)
 		return;
-	memcpy(asked->askers[asked->askers_count].mac, mac->bytes, 6);
-	asked->askers[asked->askers_count++].address = address;
+	asker = &asked->askers[asked->askers_count++];
+	*asker = (struct asker){.address = address, .times = times};
+	memcpy(asker->mac, observation->mac.bytes, 6);
 }
 
 static bool is_router_group(uint32_t group)
@@ -131,39 +139,45 @@ static void gather(struct address_table *table, const struct observation *observ
 	if (observation->kind != OBSERVATION_ARP_REQUEST || from == to)
 		return;
 	target = entry(table, to, &observation->mac);
-	if (!target || !sender)
-		return;
-	target->asked += MAX(observation->times, 1u);
-	add_asker(target, from, &observation->mac);
+	if (target && sender)
+		add_asker(target, observation);
 }
 
 /* ---- who is believed ---- */
 
+static unsigned count_askers(const struct known_address *asked, const uint8_t mac[6])
+{
+	unsigned same = 0;
+
+	for (unsigned i = 0; i < asked->askers_count; i++)
+		same += memcmp(asked->askers[i].mac, mac, 6) == 0;
+	return same;
+}
+
+/* One that asks for the same from many addresses is no witness at all. */
 static void count_witnesses(struct known_address *known)
 {
-	known->witnesses = 0;
+	known->witnesses = known->asked = 0;
 	for (unsigned i = 0; i < known->askers_count; i++) {
-		bool counts = memcmp(known->askers[i].mac, known->mac.bytes, 6) != 0;
+		const struct asker *asker = &known->askers[i];
+		bool first = true;
 
+		if (memcmp(asker->mac, known->mac.bytes, 6) == 0 ||
+		    count_askers(known, asker->mac) >= CLAIMS_DOUBTED)
+			continue;
 		for (unsigned k = 0; k < i; k++)
-			counts = counts &&
-				 memcmp(known->askers[i].mac, known->askers[k].mac, 6) != 0;
-		known->witnesses += counts;
+			first = first && memcmp(asker->mac, known->askers[k].mac, 6) != 0;
+		known->witnesses += first;
+		known->asked += asker->times;
 	}
 }
 
 /* Has the MAC asked somebody from as many addresses as are doubted? */
 static bool asks_from_many(const struct address_table *table, const struct hardware_address *mac)
 {
-	for (unsigned i = 0; i < table->count; i++) {
-		const struct known_address *asked = &table->entries[i];
-		unsigned same = 0;
-
-		for (unsigned k = 0; k < asked->askers_count; k++)
-			same += memcmp(asked->askers[k].mac, mac->bytes, 6) == 0;
-		if (same >= CLAIMS_DOUBTED)
+	for (unsigned i = 0; i < table->count; i++)
+		if (count_askers(&table->entries[i], mac->bytes) >= CLAIMS_DOUBTED)
 			return true;
-	}
 	return false;
 }
 

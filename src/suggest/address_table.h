@@ -15,6 +15,7 @@
 struct asker {
 	uint32_t address;
 	uint8_t mac[6];
+	uint16_t times;
 };
 
 struct known_address {
@@ -31,7 +32,7 @@ struct known_address {
 	struct asker askers[ASKERS_MAX];
 	unsigned askers_count;
 	unsigned witnesses; /* distinct MACs among the askers, but for its own */
-	unsigned asked;	    /* how often in all */
+	unsigned asked;	    /* how often by them */
 	bool chats;	    /* speaks to groups as hosts do */
 	uint32_t broadcast; /* directed broadcast it sent to, 0 for none */
 	bool router_group;  /* spoke to a group of routing protocols */

@@ -37,7 +37,7 @@ static struct suggested_subnet infer_subnet(const struct inference *inference, u
 			 MIN(0.12 * gateway.score, 0.4) +
 			 (gateway.address && gateway.address->alive ? 0.1 : 0);
 	ret.confidence = MIN(ret.confidence, SUGGESTION_CONFIDENCE_MAX) *
-			 infer_doubts(inference, subnet, &gateway, false);
+			 infer_doubts(inference, subnet, ret.address, &gateway, false);
 	return ret;
 }
 

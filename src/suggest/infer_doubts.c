@@ -3,6 +3,7 @@
 struct doubted {
 	const struct inference *inference;
 	unsigned subnet;
+	uint32_t address;
 	const struct gateway_score *gateway;
 };
 
@@ -46,6 +47,17 @@ static bool has_masks_in_conflict(const struct doubted *doubted)
 						 address_table_common(table, doubted->subnet));
 }
 
+/* Where all that is proved is taken, what lies beside it is a guess. */
+static bool is_outside(const struct doubted *doubted)
+{
+	const struct address_table *table = &doubted->inference->table;
+	uint32_t near = doubted->gateway->address ? doubted->gateway->address->address
+						  : table->entries[doubted->subnet].address;
+
+	return doubted->address &&
+	       prefix_common(near, doubted->address) < address_table_common(table, doubted->subnet);
+}
+
 static bool has_proxy(const struct doubted *doubted)
 {
 	return doubted->inference->proxies.count > 0;
@@ -63,6 +75,7 @@ static const struct {
 	{is_mute, 0.5, GATEWAY, "did not answer ARP"},
 	{is_contested, 0.7, GATEWAY, "is claimed by more than one MAC"},
 	{has_masks_in_conflict, 0.7, NOBODY, "hosts disagree on the prefix"},
+	{is_outside, 0.7, NOBODY, "the address is outside of what is proved to be the subnet"},
 	{has_proxy, 0.85, NOBODY, "one that answers for everybody may hide a silent host"},
 	{has_other_subnets, 0.85, NOBODY, "another subnet is spoken on this wire"},
 };
@@ -83,10 +96,10 @@ static void tell(const struct doubted *doubted, size_t i)
 		       known ? " " : "", doubts[i].text);
 }
 
-double infer_doubts(const struct inference *inference, unsigned subnet,
+double infer_doubts(const struct inference *inference, unsigned subnet, struct in_addr address,
 		    const struct gateway_score *gateway, bool told)
 {
-	const struct doubted doubted = {inference, subnet, gateway};
+	const struct doubted doubted = {inference, subnet, ntohl(address.s_addr), gateway};
 	double factor = 1;
 
 	for (size_t i = 0; i < ARRAY_SIZE(doubts); i++) {

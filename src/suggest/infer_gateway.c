@@ -2,12 +2,13 @@
 
 #include <string.h>
 
-#define RIVAL_SHARE  0.4 /* of the score of the best */
-#define AGAIN	     0.1 /* of each repeated question, */
-#define AGAIN_MOST   0.5 /* and of all */
-#define CHATS	     0.8 /* it speaks as hosts do */
-#define MUTE	     0.3 /* it did not answer our question */
-#define MUTE_SPEAKER 0.6 /* nor it did, but it speaks */
+#define RIVAL_SHARE    0.4 /* of the score of the best */
+#define AGAIN	       0.1 /* of each repeated question, */
+#define AGAIN_MOST     0.5 /* and of all */
+#define ASKED_BY_ASKED 0.3
+#define CHATS	       0.8 /* it speaks as hosts do */
+#define MUTE	       0.3 /* it did not answer our question */
+#define MUTE_SPEAKER   0.6 /* nor it did, but it speaks */
 
 /* VRRP (RFC 9568 7.3), HSRP, HSRP version 2 and GLBP */
 static bool is_virtual_router(const struct hardware_address *mac)
@@ -31,6 +32,16 @@ static bool asked_by_asked(const struct address_table *table, const struct known
 			if (known->askers[k].address == table->entries[i].address)
 				return true;
 	return false;
+}
+
+static double score_questions(const struct address_table *table, const struct known_address *known)
+{
+	unsigned again = known->asked - known->witnesses;
+
+	if (known->witnesses == 0)
+		return 0;
+	return known->witnesses + MIN(again * AGAIN, AGAIN_MOST) +
+	       (asked_by_asked(table, known) ? ASKED_BY_ASKED : 0);
 }
 
 static bool is_end(uint32_t address, unsigned prefix)
@@ -77,11 +88,10 @@ static struct gateway_score score_gateway(const struct inference *inference,
 			score.advertises || each->kind == OBSERVATION_ROUTER_ADVERTISEMENT;
 		score.capability = score.capability || each->router;
 	}
-	score.score =
-		known->witnesses + MIN((known->asked - known->witnesses) * AGAIN, AGAIN_MOST) +
-		(asked_by_asked(&inference->table, known) ? 0.3 : 0) + (score.virtual_mac ? 3 : 0) +
-		(score.advertises ? 3 : 0) + (score.capability ? 2 : 0) + (score.told ? 5 : 0) +
-		(known->router_group ? 2 : 0) + score_place(inference, known, prefix);
+	score.score = score_questions(&inference->table, known) + (score.virtual_mac ? 3 : 0) +
+		      (score.advertises ? 3 : 0) + (score.capability ? 2 : 0) +
+		      (score.told ? 5 : 0) + (known->router_group ? 2 : 0) +
+		      score_place(inference, known, prefix);
 	if (known->chats)
 		score.score *= CHATS;
 	if (known->probed && !known->answered)

@@ -75,7 +75,7 @@ void infer_tell_subnet(const struct inference *inference, unsigned subnet)
 			       suggestion->best.prefix);
 	gateway = infer_gateway(inference, subnet, suggestion->best.prefix);
 	tell_gateway(inference, &gateway);
-	(void)infer_doubts(inference, subnet, &gateway, true);
+	(void)infer_doubts(inference, subnet, suggestion->best.address, &gateway, true);
 }
 
 static void tell_prefix6(struct suggestion *suggestion, const struct observation *observation)

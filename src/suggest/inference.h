@@ -31,9 +31,9 @@ void infer_evidence(struct suggestion *suggestion, const char *format, ...) _pri
 /* The likeliest gateway of a subnet; without `address` where there is none. */
 struct gateway_score infer_gateway(const struct inference *inference, unsigned subnet,
 				   unsigned prefix);
-/* What contradicts a subnet: the factor by which it is less likely. With `told`, `evidence` says
- * what it is. */
-double infer_doubts(const struct inference *inference, unsigned subnet,
+/* What contradicts a subnet, and the address that was chosen there: the factor by which it is less
+ * likely. With `told`, `evidence` says what it is. */
+double infer_doubts(const struct inference *inference, unsigned subnet, struct in_addr address,
 		    const struct gateway_score *gateway, bool told);
 /* An address as text, in a buffer of IP_ADDRESS_TEXT_MAX. */
 const char *infer_print(uint32_t address, char *buffer);

@@ -14,6 +14,14 @@ static struct observation lie(const char *sender, const char *target)
 	return observation;
 }
 
+static double confidence(const struct observation *observations, size_t count)
+{
+	struct suggestion suggestion;
+
+	infer_suggestion(observations, count, &own, &suggestion);
+	return suggestion.best.confidence;
+}
+
 /* One host that asks from many addresses is one witness. */
 static void test_liar_is_one_witness(void **state)
 {
@@ -32,6 +40,52 @@ static void test_liar_is_one_witness(void **state)
 	assert_true(lies.best.confidence <= suggestion.best.confidence);
 }
 
+/* Nor does the gateway that only a liar asks for become one by a proxy's answer. */
+static void test_liar_and_proxy(void **state)
+{
+	struct observation observations[] = {
+		lie("192.0.2.31", "192.0.2.12"),
+		lie("192.0.2.32", "192.0.2.12"),
+		lie("192.0.2.33", "192.0.2.12"),
+		lie("192.0.2.34", "192.0.2.12"),
+		ASK("192.0.2.20", "192.0.2.20"),
+		asked(OBSERVATION_OWN_GUESS, "192.0.2.40"),
+		asked(OBSERVATION_OWN_GUESS, "192.0.2.41"),
+		asked(OBSERVATION_OWN_GUESS, "192.0.2.42"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.40", "0.0.0.0"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.41", "0.0.0.0"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.42", "0.0.0.0"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.12", "0.0.0.0"),
+		heard(OBSERVATION_ARP_REPLY, "192.0.2.126", "0.0.0.0"),
+	};
+	struct suggestion suggestion;
+
+	for (size_t i = 8; i < ARRAY_SIZE(observations); i++)
+		observations[i].mac = mac_of("192.0.2.126");
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_address(suggestion.best.gateway, "0.0.0.0");
+}
+
+/* An address outside of what is proved to be the subnet may be none of it. */
+static void test_address_outside_of_what_is_proved(void **state)
+{
+	struct observation observations[13];
+	struct suggestion suggestion;
+	char address[32];
+	double before;
+
+	observations[0] = ASK("192.0.2.18", "192.0.2.17");
+	observations[1] = ASK("192.0.2.19", "192.0.2.17");
+	before = confidence(observations, 2);
+	for (unsigned i = 2; i < ARRAY_SIZE(observations); i++) {
+		snprintf(address, sizeof(address), "192.0.2.%u", i + 18);
+		observations[i] = lie(address, "192.0.2.17");
+	}
+	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
+	assert_true(says(&suggestion, "against it: the address is outside"));
+	assert_true(suggestion.best.confidence < before);
+}
+
 /* Many addresses of one host do not make the prefix of the others wider. */
 static void test_liar_does_not_widen_the_prefix(void **state)
 {
@@ -43,7 +97,7 @@ static void test_liar_does_not_widen_the_prefix(void **state)
 	struct suggestion suggestion;
 
 	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
-	assert_true(says(&suggestion, "3 hosts asked"));
+	assert_true(says(&suggestion, "2 hosts asked"));
 	assert_int_equal(suggestion.best.prefix, 24);
 	assert_address(suggestion.best.gateway, "10.1.2.1");
 }
@@ -95,14 +149,6 @@ static void test_never_certain(void **state)
 
 	infer_suggestion(observations, ARRAY_SIZE(observations), &own, &suggestion);
 	assert_true(suggestion.best.confidence > 0.9 && suggestion.best.confidence < 1);
-}
-
-static double confidence(const struct observation *observations, size_t count)
-{
-	struct suggestion suggestion;
-
-	infer_suggestion(observations, count, &own, &suggestion);
-	return suggestion.best.confidence;
 }
 
 static void test_contradictions_lower_confidence(void **state)
@@ -223,6 +269,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_liar_is_one_witness),
+		cmocka_unit_test(test_liar_and_proxy),
+		cmocka_unit_test(test_address_outside_of_what_is_proved),
 		cmocka_unit_test(test_liar_does_not_widen_the_prefix),
 		cmocka_unit_test(test_liar_does_not_fill_the_table),
 		cmocka_unit_test(test_first_mac_stays),
