@@ -92,11 +92,29 @@ static int resource_make(struct core *core, struct look *look, struct resource *
 	return 0;
 }
 
+/* What it waits for, or NULL. `observed` is what its type said. */
+static const char *waits_for(const struct core *core, const struct resource *resource, int observed)
+{
+	const struct resource_type *type = resource->type;
+	const char *names[RESOURCE_LINKS_MAX];
+	unsigned count = type->needs_up && type->needs_up(resource->spec)
+				 ? type->needs(resource->spec, names)
+				 : 0;
+
+	if (observed == -ENODEV)
+		return "waits for its link to appear";
+	for (unsigned i = 0; i < count; i++)
+		if (intent_holds_down(core, names[i]))
+			return "waits for its link to be switched on";
+	return NULL;
+}
+
 /* Makes one resource so, if it is not and can be. */
 static int resource_converge(struct core *core, struct look *look, struct resource *resource)
 {
 	const struct resource_type *type = resource->type;
 	_cleanup_(cleanup_free) void *observed = calloc(1, type->spec_size);
+	const char *why;
 	int r;
 
 	if (!type->observe)
@@ -104,10 +122,10 @@ static int resource_converge(struct core *core, struct look *look, struct resour
 	if (!observed)
 		return -ENOMEM;
 	r = type->observe(core, resource->spec, observed);
-	if (r == -ENODEV) {
+	why = waits_for(core, resource, r);
+	if (why) {
 		resource->stands = false;
-		text_copy(resource->trouble, sizeof(resource->trouble),
-			  "waits for its link to appear");
+		text_copy(resource->trouble, sizeof(resource->trouble), why);
 		return 0;
 	}
 	if (r > 0 && type->satisfied(resource->spec, observed)) {
@@ -270,8 +288,16 @@ static bool link_matters(enum observed_change change, const struct link *before,
 		 !hardware_address_equal(&before->mac, &after->mac)));
 }
 
-/* What vanished with its link was not changed by anybody: it comes back with the link. */
-static void forget_standing(struct core *core, const char *link)
+static void forget_past(struct resource *resource)
+{
+	resource->stands = false;
+	resource->attempts = 0;
+	resource->retry_at = 0;
+}
+
+/* What vanished with its link was not changed by anybody, and what failed while it went need not
+ * fail once it is back: all comes back with the link. */
+static void forget_past_of(struct core *core, const char *link)
 {
 	for (struct resource *resource = core->intent; resource; resource = resource->hh.next) {
 		const char *needed[RESOURCE_LINKS_MAX];
@@ -280,7 +306,7 @@ static void forget_standing(struct core *core, const char *link)
 
 		for (unsigned i = 0; i < count; i++)
 			if (strcmp(needed[i], link) == 0)
-				resource->stands = false;
+				forget_past(resource);
 	}
 }
 
@@ -294,7 +320,9 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	if (!core->started)
 		return;
 	if (kind == OBJECT_LINK && change == OBSERVED_REMOVED)
-		forget_standing(core, before->link.name);
+		forget_past_of(core, before->link.name);
+	if (kind == OBJECT_LINK && change == OBSERVED_ADDED)
+		forget_past_of(core, after->link.name);
 	if (kind == OBJECT_LINK && change != OBSERVED_REMOVED &&
 	    link_matters(change, before ? &before->link : NULL, &after->link))
 		core_schedule_convergence(core, change == OBSERVED_ADDED ? "a link appeared"

@@ -83,14 +83,23 @@ bool spec_equal(const struct resource_type *type, const void *a, const void *b);
 int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
 	       struct error *error);
 void plan_clear(struct plan *plan);
-/* Does the plan remove a link that the step's `after` needs? */
-bool plan_removes_links_of(const struct plan *plan, const struct step *step);
 json_t *plan_steps_to_json(const struct plan *plan);
 json_t *plan_changes_to_json(const struct plan *plan);
 /* The steps of plan_steps_to_json(), read back; steps_free() frees them. */
 int steps_from_json(struct core *core, const json_t *array, struct step **ret, size_t *ret_count,
 		    struct error *error);
 void steps_free(struct step *steps, size_t count);
+
+/* plan_waits.c, of a plan whose changes are sorted. */
+/* What is to be comes before what is to go: make before break (0, 1). What takes away from under
+ * all else comes after both (2). */
+int change_phase(const struct change *change);
+/* What it waits for, or NULL. `observed` is what its type said of it. */
+const char *plan_waits_for(const struct plan *plan, const struct resource *resource, int observed);
+/* Will a link that it needs be gone? */
+bool plan_takes_links_of(const struct plan *plan, const struct resource *resource);
+/* Does a step of the plan remove a link that the step's `after` needs? */
+bool plan_removes_links_of(const struct plan *plan, const struct step *step);
 
 /* guard.c */
 int guard_check(struct core *core, const struct plan *plan, struct error *error);
@@ -101,6 +110,11 @@ int convergence_watch(struct core *core);
 /* core.c: intent holds the resource (taken) or no more; it is not freed. */
 void intent_add(struct core *core, struct resource *resource);
 void intent_remove(struct core *core, struct resource *resource);
+
+/* Iteration over the resources of intent that make links: start with NULL; NULL at the end. */
+const struct resource *intent_next_maker(const struct core *core, const struct resource *cursor);
+/* The resource of intent that has the link set down, or NULL. */
+const struct resource *intent_holds_down(const struct core *core, const char *link);
 
 /* drift.c */
 enum drift_policy drift_policy_of(struct core *core, const struct resource *resource,
@@ -127,6 +141,18 @@ int deadlines_meet(struct core *core);
 void store_fall_behind(struct core *core, const char *what, const struct error *error);
 /* Makes the database what intent is, if it is behind: 0, or its negative errno. */
 int store_catch_up(struct core *core, struct error *error);
+
+/* side_effects.c: what a rollback has to restore beside its steps. */
+struct link_mtu;
+struct side_effects {
+	struct link_mtu *links; /* owned */
+	size_t count;
+};
+/* 0 or -ENOMEM. */
+int side_effects_remember(const struct core *core, struct side_effects *ret);
+void side_effects_clear(struct side_effects *effects);
+/* The mirror is true when it is called. What cannot be restored is told by an event. */
+void side_effects_undo(struct core *core, const struct side_effects *effects);
 
 /* recovery.c */
 int recovery_run(struct core *core, struct error *error);

@@ -78,6 +78,38 @@ void intent_remove(struct core *core, struct resource *resource)
 	DL_DELETE(*first, resource);
 }
 
+const struct resource *intent_next_maker(const struct core *core, const struct resource *cursor)
+{
+	bool passed = !cursor;
+
+	if (cursor && cursor->next)
+		return cursor->next;
+	for (unsigned i = 0; i < core->types_count; i++) {
+		if (passed && core->types[i].type->makes && core->types[i].first)
+			return core->types[i].first;
+		passed = passed || core->types[i].type == cursor->type;
+	}
+	return NULL;
+}
+
+const struct resource *intent_holds_down(const struct core *core, const char *link)
+{
+	char id[RESOURCE_KEY_MAX + 16];
+
+	for (unsigned i = 0; i < core->types_count; i++) {
+		const struct resource_type *type = core->types[i].type;
+		const struct resource *resource = NULL;
+
+		if (!type->comes_last)
+			continue;
+		snprintf(id, sizeof(id), "%s/%s", type->name, link);
+		resource = core_resource(core, id);
+		if (resource && type->comes_last(resource->spec))
+			return resource;
+	}
+	return NULL;
+}
+
 static void intent_clear(struct core *core)
 {
 	struct resource *resource, *next;

@@ -50,9 +50,9 @@ static int step_append(struct plan *plan, const struct resource_type *type, cons
 	return 0;
 }
 
-static int waiting_append(struct plan *plan, const char *id)
+static int waiting_append(struct plan *plan, const char *id, const char *why)
 {
-	json_t *entry = json_pack("{s:s,s:s}", "resource", id, "why", "its link is not there");
+	json_t *entry = json_pack("{s:s,s:s}", "resource", id, "why", why);
 
 	return json_array_append_new(plan->waiting, entry) < 0 ? -ENOMEM : 0;
 }
@@ -64,99 +64,18 @@ static int baseline_keep(struct change *change, const void *observed)
 	const void *baseline = change->before ? change->before->baseline : observed;
 	size_t size = after->type->spec_size;
 
+	/* On a link that was made by us, or absent when it was put first. */
+	if (!baseline && !after->type->removable)
+		baseline = observed;
 	if (!after->type->restore || after->baseline || !baseline)
 		return 0;
 	after->baseline = malloc(size);
 	if (!after->baseline)
 		return -ENOMEM;
 	memcpy(after->baseline, baseline, size);
+	if (change->before && observed && after->type->rebase)
+		after->type->rebase(change->before->spec, observed, after->baseline);
 	return 0;
-}
-
-static bool step_names_link(unsigned (*links)(const void *spec, const char **ret), const void *spec,
-			    const char *name)
-{
-	const char *names[RESOURCE_LINKS_MAX];
-	unsigned count = links && spec ? links(spec, names) : 0;
-
-	for (unsigned i = 0; i < count; i++)
-		if (strcmp(names[i], name) == 0)
-			return true;
-	return false;
-}
-
-/* Steps that make links come before all others. */
-static bool link_will_be(const struct plan *plan, const char *name)
-{
-	if (observed_link_by_name(core_observed(plan->core), name))
-		return true;
-	for (size_t i = 0; i < plan->steps_count && plan->steps[i].type->makes; i++)
-		if (step_names_link(plan->steps[i].type->makes, plan->steps[i].after, name))
-			return true;
-	return false;
-}
-
-/* Are all the links that it needs there, or made before it? */
-static bool links_will_be(const struct plan *plan, const struct resource *resource)
-{
-	const char *names[RESOURCE_LINKS_MAX];
-	unsigned count = resource->type->needs ? resource->type->needs(resource->spec, names) : 0;
-
-	for (unsigned i = 0; i < count; i++)
-		if (!link_will_be(plan, names[i]))
-			return false;
-	return count > 0;
-}
-
-bool plan_removes_links_of(const struct plan *plan, const struct step *step)
-{
-	const char *names[RESOURCE_LINKS_MAX];
-	unsigned count = step->type->needs ? step->type->needs(step->after, names) : 0;
-
-	for (unsigned i = 0; i < count; i++)
-		for (size_t k = 0; k < plan->steps_count; k++)
-			if (!plan->steps[k].after &&
-			    step_names_link(plan->steps[k].type->makes, plan->steps[k].before,
-					    names[i]))
-				return true;
-	return false;
-}
-
-static int plan_put(struct plan *plan, struct change *change)
-{
-	const struct resource *before = change->before;
-	struct resource *after = change->after;
-	const struct resource_type *type = after->type;
-	_cleanup_(cleanup_free) void *observed = calloc(2, type->spec_size);
-	void *wanted = observed ? (char *)observed + type->spec_size : NULL;
-	bool rewritten;
-	int r;
-
-	if (!type->observe)
-		return 0;
-	if (!observed)
-		return -ENOMEM;
-	r = type->observe(plan->core, after->spec, observed);
-	if (r == -ENODEV && links_will_be(plan, after))
-		return step_append(plan, type, change->id, NULL, after->spec);
-	change->waits = r == -ENODEV;
-	if (change->waits)
-		return waiting_append(plan, change->id);
-	if (r < 0)
-		return r;
-	if (baseline_keep(change, r > 0 ? observed : NULL) < 0)
-		return -ENOMEM;
-
-	memcpy(wanted, after->spec, type->spec_size);
-	if (type->restore && before && before->baseline)
-		type->restore(before->spec, before->baseline, wanted);
-
-	/* A specification that changed is applied even where the mirror cannot tell the difference
-	 * (lifetimes run). */
-	rewritten = before && !spec_equal(type, before->spec, after->spec);
-	if (r > 0 && !rewritten && type->satisfied(wanted, observed))
-		return 0;
-	return step_append(plan, type, change->id, r > 0 ? observed : NULL, wanted);
 }
 
 /* Was it, or what it derives from, there before us, and is that given up? */
@@ -189,6 +108,9 @@ static int plan_remove(struct plan *plan, struct change *change)
 		return r == -ENODEV ? 0 : r;
 	if (!type->restore || (type->removable && !before->baseline))
 		return step_append(plan, type, change->id, observed, NULL);
+	/* Undone, the link is made anew, and this is as it was. */
+	if (plan_takes_links_of(plan, before))
+		return step_append(plan, type, change->id, observed, NULL);
 	if (!before->baseline)
 		return 0;
 	type->restore(before->spec, before->baseline, wanted);
@@ -197,15 +119,51 @@ static int plan_remove(struct plan *plan, struct change *change)
 	return step_append(plan, type, change->id, observed, wanted);
 }
 
-/* What is to be comes before what is to go: make before break. What takes away from under all else
- * comes after both. */
-static int change_phase(const struct change *change)
+/* What intent had in its place goes all the same: another route, another bridge's port. */
+static int plan_wait(struct plan *plan, struct change *change, const char *why)
 {
-	const struct resource *after = change->after;
+	int r = change->before ? plan_remove(plan, change) : 0;
 
-	if (!after)
-		return 1;
-	return after->type->comes_last && after->type->comes_last(after->spec) ? 2 : 0;
+	change->waits = true;
+	return r < 0 ? r : waiting_append(plan, change->id, why);
+}
+
+static int plan_put(struct plan *plan, struct change *change)
+{
+	const struct resource *before = change->before;
+	struct resource *after = change->after;
+	const struct resource_type *type = after->type;
+	_cleanup_(cleanup_free) void *observed = calloc(2, type->spec_size);
+	void *wanted = observed ? (char *)observed + type->spec_size : NULL;
+	const char *why;
+	bool rewritten;
+	int r;
+
+	if (!type->observe)
+		return 0;
+	if (!observed)
+		return -ENOMEM;
+	r = type->observe(plan->core, after->spec, observed);
+	why = plan_waits_for(plan, after, r);
+	if (why)
+		return plan_wait(plan, change, why);
+	if (r == -ENODEV)
+		return step_append(plan, type, change->id, NULL, after->spec);
+	if (r < 0)
+		return r;
+	if (baseline_keep(change, r > 0 ? observed : NULL) < 0)
+		return -ENOMEM;
+
+	memcpy(wanted, after->spec, type->spec_size);
+	if (type->restore && before && before->baseline)
+		type->restore(before->spec, before->baseline, wanted);
+
+	/* A specification that changed is applied even where the mirror cannot tell the difference
+	 * (lifetimes run). */
+	rewritten = before && !spec_equal(type, before->spec, after->spec);
+	if (r > 0 && !rewritten && type->satisfied(wanted, observed))
+		return 0;
+	return step_append(plan, type, change->id, r > 0 ? observed : NULL, wanted);
 }
 
 static int change_compare(const void *a, const void *b)

@@ -45,7 +45,8 @@ struct resource_type {
 	void (*key)(const void *spec, char buffer[RESOURCE_KEY_MAX]);
 	/* Order within the type, lower first; optional: all alike. */
 	unsigned (*rank)(const void *spec);
-	/* Is this put only after all else is removed (a link that is set down)? Optional: no. */
+	/* Is this a link that is set down? It is put only after all else is removed. The key of
+	 * such a type is the link's name. Optional: no. */
 	bool (*comes_last)(const void *spec);
 	/* May this be asked for here and now? Called before anything changes. Optional. */
 	int (*validate)(struct core *core, const void *spec, struct error *error);
@@ -62,6 +63,9 @@ struct resource_type {
 	 * plan makes does not wait for it. */
 	unsigned (*makes)(const void *spec, const char *ret[RESOURCE_LINKS_MAX]);
 	unsigned (*needs)(const void *spec, const char *ret[RESOURCE_LINKS_MAX]);
+	/* Does it stand only while those links are up? Where intent has one of them down, it waits.
+	 * Optional: no. */
+	bool (*needs_up)(const void *spec);
 	/* Lives in this daemon alone (a client at work): there is nothing that could be left
 	 * behind.
 	 */
@@ -72,6 +76,9 @@ struct resource_type {
 	 * resource is released, `wanted` comes zeroed.
 	 */
 	void (*restore)(const void *previous, const void *baseline, void *wanted);
+	/* Optional, with `restore`: what `previous` did not set may have changed since `baseline`
+	 * was taken; that is taken from `observed` instead. */
+	void (*rebase)(const void *previous, const void *observed, void *baseline);
 	/* With `restore`: what had no former state was made by us, and is removed when released. */
 	bool removable;
 	/*

@@ -41,21 +41,47 @@ static int step_verify(struct core *core, const struct plan *plan, const struct 
 			 step->id);
 }
 
-/* A resource that a later step of the same plan changes by its side effects is still verified as
- * planned: the plan is wrong if the two contradict each other. */
+static int read_back(struct core *core, struct error *error)
+{
+	if (observed_drain(core->observed) == 0 ||
+	    observed_wait_synchronised(core->observed, 100 * USEC_PER_MSEC) >= 0)
+		return 0;
+	return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
+			 "the kernel's state could not be read back in time");
+}
+
+/* The kernel may change what one step did when it does a later one: a bridge's MTU with a port's,
+ * an address with that whose network it shares. Such a step is done once more. */
+static int step_mend(struct core *core, const struct step *step, struct error *error)
+{
+	_cleanup_(cleanup_free) void *observed = calloc(1, step->type->spec_size);
+	int r;
+
+	if (!observed)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot verify");
+	r = step->type->observe(core, step->after, observed);
+	return step->type->apply(core, r > 0 ? observed : NULL, step->after, error);
+}
+
+static int steps_mend(struct core *core, const struct plan *plan, struct error *error)
+{
+	int r = 0;
+
+	for (size_t i = 0; r >= 0 && i < plan->steps_count; i++)
+		if (plan->steps[i].after && step_verify(core, plan, &plan->steps[i], error) < 0)
+			r = step_mend(core, &plan->steps[i], error);
+	return r < 0 ? r : read_back(core, error);
+}
+
 static int steps_verify(struct core *core, const struct plan *plan, struct error *error)
 {
-	if (observed_drain(core->observed) != 0 &&
-	    observed_wait_synchronised(core->observed, 100 * USEC_PER_MSEC) < 0)
-		return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
-				 "the kernel's state could not be read back in time");
-	for (size_t i = 0; i < plan->steps_count; i++) {
-		int r = step_verify(core, plan, &plan->steps[i], error);
+	int r = read_back(core, error);
 
-		if (r < 0)
-			return r;
-	}
-	return 0;
+	if (r >= 0)
+		r = steps_mend(core, plan, error);
+	for (size_t i = 0; r >= 0 && i < plan->steps_count; i++)
+		r = step_verify(core, plan, &plan->steps[i], error);
+	return r;
 }
 
 static int steps_apply(struct core *core, const struct plan *plan, struct error *error)
@@ -153,9 +179,12 @@ static int keep(struct core *core, const struct proposal *proposal, int r,
 static int execute(struct core *core, const struct proposal *proposal, struct plan *plan,
 		   const struct outcome *outcome, struct error *error)
 {
-	int r = steps_apply(core, plan, error);
+	_cleanup_(side_effects_clear) struct side_effects effects = {0};
+	int r = side_effects_remember(core, &effects);
 	struct error ignored;
 
+	r = r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot remember the links")
+		  : steps_apply(core, plan, error);
 	if (r >= 0) {
 		r = steps_verify(core, plan, error);
 		if (r >= 0 && outcome->transaction)
@@ -166,6 +195,7 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 	}
 	if (r < 0) {
 		(void)observed_drain(core->observed);
+		side_effects_undo(core, &effects);
 		mark_rolled_back(core, outcome->transaction, error);
 		/* What could not be undone differs from intent, and perhaps nothing announces it.
 		 */

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "kernel_error.h"
+#include "routes_kept.h"
 
 /* More than the time by which the kernel may end a lifetime early. */
 #define KERNEL_EARLY_USEC (100 * USEC_PER_MSEC)
@@ -165,12 +166,40 @@ static int address_request(struct core *core, bool add, const struct address_spe
 	return kernel_error(core, r, what, error);
 }
 
+static int address_remove(struct core *core, const struct address_spec *spec, struct error *error)
+{
+	const struct link *link = observed_link_by_name(core_observed(core), spec->link);
+	_cleanup_(routes_kept_clear) struct routes_kept kept = {0};
+	char what[64];
+	int r;
+
+	if (!link)
+		return 0;
+	if (routes_kept_collect(core, link->index, &spec->prefix, &kept) < 0)
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot remove an address");
+	r = address_request(core, false, spec, error);
+	if (r < 0)
+		return r;
+	r = routes_kept_put_back(core, &kept);
+	if (r >= 0)
+		return 0;
+	snprintf(what, sizeof(what), "keeping the routes of %s", spec->link);
+	return kernel_error(core, r, what, error);
+}
+
 static int address_apply(struct core *core, const void *before, const void *after,
 			 struct error *error)
 {
 	if (after)
 		return address_request(core, true, after, error);
-	return before ? address_request(core, false, before, error) : 0;
+	return before ? address_remove(core, before, error) : 0;
+}
+
+/* The kernel takes the IPv6 addresses of a link that is set down (addrconf.c, addrconf_ifdown()).
+ */
+static bool address_needs_up(const void *data)
+{
+	return ((const struct address_spec *)data)->prefix.address.family == AF_INET6;
 }
 
 const struct resource_type address_type = {
@@ -182,6 +211,7 @@ const struct resource_type address_type = {
 	.key = address_key,
 	.validate = address_validate,
 	.needs = address_needs,
+	.needs_up = address_needs_up,
 	.observe = address_observe,
 	.satisfied = address_satisfied,
 	.apply = address_apply,

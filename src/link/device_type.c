@@ -11,6 +11,7 @@
 
 #include "device_kinds.h"
 #include "kernel_error.h"
+#include "own_mac.h"
 
 #define STP_FORWARD_DELAY_MIN 200 /* 1/100 s, IEEE 802.1D, as the kernel's BR_MIN_FORWARD_DELAY */
 
@@ -269,10 +270,19 @@ static int refresh_peer(struct core *core, const struct device_spec *spec)
 	return peer ? observed_refresh_link(observed, core_netlink(core), peer->index) : 0;
 }
 
+/* Where the secret cannot be stored, the kernel chooses: a device is worth more than its name. */
+static void give_macs(struct core *core, struct link *link, struct link *peer)
+{
+	if (!own_mac_is_given(link->info_kind) || own_mac(core, link->name, &link->mac) < 0)
+		return;
+	if (peer->name[0] && own_mac(core, peer->name, &peer->mac) < 0)
+		peer->mac = (struct hardware_address){0};
+}
+
 static int device_make(struct core *core, const struct device_spec *spec, struct error *error)
 {
 	const struct link *parent = observed_link_by_name(core_observed(core), spec->parent);
-	struct link link = {.options = spec->options};
+	struct link link = {.options = spec->options}, peer = {0};
 	char buffer[NETLINK_MESSAGE_MAX];
 	int r;
 
@@ -285,7 +295,10 @@ static int device_make(struct core *core, const struct device_spec *spec, struct
 	link.lower = parent ? parent->index : 0;
 	if (parent && strcmp(spec->kind, "vxlan") == 0)
 		link.options.vxlan.link = (uint32_t)parent->index;
-	r = netlink_request(core_netlink(core), netlink_build_link_new(buffer, &link, spec->peer));
+	memcpy(peer.name, spec->peer, sizeof(peer.name));
+	give_macs(core, &link, &peer);
+	r = netlink_request(core_netlink(core),
+			    netlink_build_link_new(buffer, &link, peer.name[0] ? &peer : NULL));
 	if (r == -EOPNOTSUPP)
 		return unsupported(core, spec, error);
 	r = refused(core, r, "making", spec, error);

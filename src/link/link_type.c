@@ -174,6 +174,21 @@ static void link_restore(const void *previous, const void *baseline, void *wante
 	w->settings.fields |= added;
 }
 
+static void link_rebase(const void *previous, const void *observed, void *baseline)
+{
+	const struct link_settings *set = &((const struct link_spec *)previous)->settings;
+	const struct link_settings *now = &((const struct link_spec *)observed)->settings;
+	struct link_settings *base = &((struct link_spec *)baseline)->settings;
+
+	for (unsigned i = 0; i < ARRAY_SIZE(truths); i++)
+		if (!(set->fields & truths[i].field))
+			*truth(base, i) = truth_value(now, i);
+	if (!(set->fields & LINK_FIELD_MTU))
+		base->mtu = now->mtu;
+	if (!(set->fields & LINK_FIELD_MAC))
+		base->mac = now->mac;
+}
+
 static int link_apply(struct core *core, const void *before, const void *after, struct error *error)
 {
 	const struct link_spec *b = before, *a = after;
@@ -226,5 +241,6 @@ const struct resource_type link_type = {
 	.observe = link_observe,
 	.satisfied = link_satisfied,
 	.restore = link_restore,
+	.rebase = link_rebase,
 	.apply = link_apply,
 };

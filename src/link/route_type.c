@@ -227,6 +227,12 @@ static unsigned route_needs(const void *data, const char *ret[RESOURCE_LINKS_MAX
 	return spec->nexthops_count;
 }
 
+/* The kernel takes the routes of a link that is set down, and lets none be added there. */
+static bool route_needs_up(const void *data)
+{
+	return ((const struct route_spec *)data)->type == RTN_UNICAST;
+}
+
 static int route_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	const struct observed *observed = core_observed(core);
@@ -363,6 +369,7 @@ const struct resource_type route_type = {
 	.rank = route_rank,
 	.validate = route_validate,
 	.needs = route_needs,
+	.needs_up = route_needs_up,
 	.observe = route_observe,
 	.satisfied = route_satisfied,
 	.apply = route_apply,

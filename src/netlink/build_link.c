@@ -15,19 +15,26 @@ static struct nlmsghdr *begin(void *buffer, uint16_t type, uint16_t flags, int i
 	return message;
 }
 
-/* The other end of a pair is a whole message about a link, header and attributes. */
-static void put_peer(struct nlmsghdr *message, uint16_t number, const char *name)
+static void put_identity(struct nlmsghdr *message, const struct link *link)
 {
-	struct nlattr *peer = mnl_attr_nest_start(message, number);
+	mnl_attr_put_strz(message, IFLA_IFNAME, link->name);
+	if (link->mac.length)
+		mnl_attr_put(message, IFLA_ADDRESS, link->mac.length, link->mac.bytes);
+}
+
+/* The other end of a pair is a whole message about a link, header and attributes. */
+static void put_peer(struct nlmsghdr *message, uint16_t number, const struct link *peer)
+{
+	struct nlattr *nest = mnl_attr_nest_start(message, number);
 
 	mnl_nlmsg_put_extra_header(message, sizeof(struct ifinfomsg));
-	mnl_attr_put_strz(message, IFLA_IFNAME, name);
-	mnl_attr_nest_end(message, peer);
+	put_identity(message, peer);
+	mnl_attr_nest_end(message, nest);
 }
 
 static void put_info(struct nlmsghdr *message, const struct link_maker *maker,
 		     const union link_options *before, const union link_options *after,
-		     const char *peer)
+		     const struct link *peer)
 {
 	struct nlattr *info = mnl_attr_nest_start(message, IFLA_LINKINFO), *data;
 
@@ -40,14 +47,15 @@ static void put_info(struct nlmsghdr *message, const struct link_maker *maker,
 	mnl_attr_nest_end(message, info);
 }
 
-struct nlmsghdr *netlink_build_link_new(void *buffer, const struct link *link, const char *peer)
+struct nlmsghdr *netlink_build_link_new(void *buffer, const struct link *link,
+					const struct link *peer)
 {
 	const struct link_maker *maker = link_maker(link->info_kind);
 	struct nlmsghdr *message = begin(buffer, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0);
 
 	if (!maker)
 		return NULL;
-	mnl_attr_put_strz(message, IFLA_IFNAME, link->name);
+	put_identity(message, link);
 	if (maker->on_lower)
 		mnl_attr_put_u32(message, IFLA_LINK, (uint32_t)link->lower);
 	put_info(message, maker, &maker->initial, &link->options, peer);

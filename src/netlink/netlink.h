@@ -87,9 +87,10 @@ struct link_settings {
  * what is set; metric 0 matches any. */
 struct nlmsghdr *netlink_build_link_set(void *buffer, int index,
 					const struct link_settings *settings);
-/* Makes a link of `link`'s name, kind, options and link below (`lower`); `peer` is the name of a
- * veth's other end. NULL for a kind that nothing is known of. */
-struct nlmsghdr *netlink_build_link_new(void *buffer, const struct link *link, const char *peer);
+/* Makes a link of `link`'s name, MAC, kind, options and link below (`lower`); `peer` has the name
+ * and the MAC of a veth's other end, else it is NULL. NULL for a kind that nothing is known of. */
+struct nlmsghdr *netlink_build_link_new(void *buffer, const struct link *link,
+					const struct link *peer);
 /* Changes the options of link `before` to those of `after`, of the same kind. */
 struct nlmsghdr *netlink_build_link_options(void *buffer, const struct link *before,
 					    const union link_options *after);

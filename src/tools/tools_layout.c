@@ -159,7 +159,8 @@ static int put_link(struct layout *layout, const json_t *link, const char *name)
 						    json_object_get(before, link_members[i]));
 		r = before ? r : -ENOMEM;
 	}
-	for (size_t i = 0; r == 0 && i < 3 && (i == 0 || up) && !former; i++)
+	/* Both also where it stays down: its addresses change in the order that needs them. */
+	for (size_t i = 0; r == 0 && i < 3; i++)
 		if (!json_object_get(spec, link_members[i]))
 			r = json_put(spec, link_members[i], json_boolean(i > 0 || up));
 	if (r == 0)

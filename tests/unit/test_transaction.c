@@ -23,7 +23,7 @@ struct world {
 	struct core *core;
 	uint32_t kernel[PLACES]; /* 0: absent */
 	int fail_at;		 /* the n-th apply fails, 0 for never */
-	int lie_at;		 /* the n-th apply does nothing and says 0 */
+	int lie_at, lie_until;	 /* the n-th apply, or up to that one, does nothing and says 0 */
 	int applied;
 };
 
@@ -97,7 +97,8 @@ static int thing_apply(struct core *core, const void *before, const void *after,
 	world->applied++;
 	if (world->applied == world->fail_at)
 		return error_set(error, ERROR_KERNEL_REFUSED, NULL, "told to refuse");
-	if (world->applied != world->lie_at && spec)
+	if (spec && (world->applied < world->lie_at ||
+		     world->applied > MAX(world->lie_at, world->lie_until)))
 		*place(world, spec->name) = after ? spec->value : 0;
 	return 0;
 }
@@ -264,10 +265,25 @@ static void test_kernel_that_lies_is_found_out(void **state)
 	want(&proposal, "a", 1);
 	want(&proposal, "b", 2);
 	world->lie_at = 2;
+	world->lie_until = 3;
 	assert_int_equal(finish(world, &proposal, NULL, &error), -EIO);
 	assert_int_equal(error.code, ERROR_TX_VERIFY_FAILED);
 	assert_int_equal(world->kernel[0], 0);
 	assert_int_equal(core_resource_count(world->core), 0);
+}
+
+static void test_side_effect_of_a_later_step_is_mended(void **state)
+{
+	struct world *world = *state;
+	struct proposal proposal;
+
+	begin(&proposal);
+	want(&proposal, "a", 1);
+	want(&proposal, "b", 2);
+	world->lie_at = 1;
+	assert_int_equal(finish(world, &proposal, NULL, NULL), 0);
+	assert_int_equal(world->kernel[0], 1);
+	assert_int_equal(world->kernel[1], 2);
 }
 
 static void test_undo(void **state)
@@ -517,6 +533,7 @@ int main(void)
 		TEST(test_dry_run_changes_nothing),
 		TEST(test_failure_at_every_step_rolls_back),
 		TEST(test_kernel_that_lies_is_found_out),
+		TEST(test_side_effect_of_a_later_step_is_mended),
 		TEST(test_undo),
 		TEST(test_undo_of_a_removal_brings_the_old_provenance_back),
 		TEST(test_children_follow_their_parent),

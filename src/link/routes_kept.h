@@ -1,0 +1,30 @@
+/*
+ * Routes that outlive the last address of their link.
+ *
+ * With the last IPv4 address of a link the kernel takes away all its IPv4 routes (fib_frontend.c,
+ * fib_inetaddr_event()), also those that need no address there: of a link whose address is replaced
+ * by none, a blackhole's neighbour, another program's. Those are put back at once.
+ */
+#pragma once
+
+#include "link.h"
+
+struct routes_kept {
+	struct route *routes; /* owned */
+	size_t count;
+};
+
+void routes_kept_clear(struct routes_kept *kept);
+
+/*
+ * Fills `ret` with the routes that would go with the address `prefix` of the link, and need not:
+ * nothing unless it is the last one of IPv4. `ret` is to be cleared also after an error. Returns 0
+ * or -ENOMEM.
+ */
+int routes_kept_collect(struct core *core, int link, const struct ip_prefix *prefix,
+			struct routes_kept *ret);
+
+/* Puts them back. One whose next hop is not reached any more, or whose place somebody took
+ * meanwhile, stays away. Returns 0 or the negative errno of the first that was refused for
+ * something else. */
+int routes_kept_put_back(struct core *core, const struct routes_kept *kept);
