@@ -33,15 +33,20 @@ struct daemon {
 	usec_t started; /* boottime */
 	const struct options *options;
 	sd_event_source *services; /* to be started; off once they are */
+	sd_event_source *trim;	   /* free memory goes back to the system */
 	struct error failure;	   /* why the loop was left, or ERROR_NONE */
 };
 
 /* The services wait for the first lease, but no longer than this. */
 #define SERVICES_WAIT (20 * USEC_PER_MSEC)
 
+/* One look for what several transactions in turn leave behind. */
+#define TRIM_WAIT (100 * USEC_PER_MSEC)
+
 static void daemon_clear(struct daemon *daemon)
 {
 	sd_event_source_disable_unref(daemon->services);
+	sd_event_source_disable_unref(daemon->trim);
 	if (daemon->tools)
 		tools_server_free(daemon->tools);
 	if (daemon->online)
@@ -185,11 +190,40 @@ static int on_services(sd_event_source *source, uint64_t usec, void *userdata)
 	return 0;
 }
 
+/* What a large transaction builds to plan and to write it down is freed in pieces, between what
+ * stays: a hundred megabytes for ten thousand routes, which free() gives back only from the end. */
+static int on_trim(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	(void)malloc_trim(0);
+	return 0;
+}
+
+static void trim_soon(struct daemon *daemon)
+{
+	usec_t when = usec_add(clock_boottime_usec(), TRIM_WAIT);
+	int enabled = SD_EVENT_OFF, r;
+
+	if (!daemon->trim) {
+		r = sd_event_add_time(daemon->event, &daemon->trim, CLOCK_BOOTTIME, when, 0,
+				      on_trim, daemon);
+	} else {
+		r = sd_event_source_get_enabled(daemon->trim, &enabled);
+		if (r >= 0 && enabled == SD_EVENT_OFF)
+			r = sd_event_source_set_time(daemon->trim, when);
+		if (r >= 0 && enabled == SD_EVENT_OFF)
+			r = sd_event_source_set_enabled(daemon->trim, SD_EVENT_ONESHOT);
+	}
+	if (r < 0)
+		log_debug("free memory is kept: %s", strerror(-r));
+}
+
 /* The first lease is in use: whether packets come back can be asked, and others may ask us. */
 static void on_event(const struct event_record *event, void *userdata)
 {
 	struct daemon *daemon = userdata;
 
+	if (strncmp(event->kind, "tx.", 3) == 0)
+		trim_soon(daemon);
 	if (!daemon->tools && strcmp(event->kind, "tx.committed") == 0 &&
 	    strcmp(json_member_text(event->data, "tool") ?: "", "dhcp") == 0 &&
 	    sd_event_source_set_time(daemon->services, 0) < 0)

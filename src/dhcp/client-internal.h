@@ -40,7 +40,7 @@ struct dhcp_client {
 	unsigned naks, declines; /* in a row */
 	unsigned tries;		 /* without any answer */
 
-	struct dhcp_packet packets[PACKETS_MAX];
+	struct dhcp_packet *packets[PACKETS_MAX];
 	unsigned packets_first, packets_count;
 	struct dhcp_event events[EVENTS_MAX];
 	unsigned events_first, events_count;
@@ -54,7 +54,8 @@ struct say {
 	struct in_addr ciaddr, requested, server;
 };
 
-/* Queues a message for all on the link; the packet may still be changed. */
+/* Queues a message for all on the link; the packet may still be changed. NULL when out of memory.
+ */
 struct dhcp_packet *client_send(struct dhcp_client *client, const struct say *say);
 /* Queues a message for the server of the lease in use. */
 void client_send_unicast(struct dhcp_client *client, const struct say *say);

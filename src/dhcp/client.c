@@ -44,6 +44,8 @@ int dhcp_client_new(struct dhcp_client **ret, const struct dhcp_client_config *c
 
 void dhcp_client_free(struct dhcp_client *client)
 {
+	for (unsigned i = 0; i < PACKETS_MAX; i++)
+		free(client->packets[i]);
 	free(client->lease);
 	free(client);
 }

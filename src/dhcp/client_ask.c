@@ -20,17 +20,23 @@ uint32_t dhcp_client_random(struct dhcp_client *client)
 
 /* ---- what comes out ---- */
 
-/* A queue that nobody empties keeps the newest: an older question is asked again anyway. */
+/* A queue that nobody empties keeps the newest: an older question is asked again anyway, and so is
+ * one for which there was no memory (NULL). Most of the time nothing waits, so it has no room of
+ * its own: it would be the largest part of a client. */
 static struct dhcp_packet *packet_push(struct dhcp_client *client)
 {
+	struct dhcp_packet *packet = calloc(1, sizeof(*packet));
 	unsigned place = (client->packets_first + client->packets_count) % PACKETS_MAX;
 
+	if (!packet)
+		return NULL;
 	if (client->packets_count == PACKETS_MAX)
 		client->packets_first = (client->packets_first + 1) % PACKETS_MAX;
 	else
 		client->packets_count++;
-	memset(&client->packets[place], 0, sizeof(client->packets[place]));
-	return &client->packets[place];
+	free(client->packets[place]);
+	client->packets[place] = packet;
+	return packet;
 }
 
 void client_push_event(struct dhcp_client *client, struct dhcp_event event)
@@ -46,9 +52,13 @@ void client_push_event(struct dhcp_client *client, struct dhcp_event event)
 
 bool dhcp_client_pop_packet(struct dhcp_client *client, struct dhcp_packet *ret)
 {
+	struct dhcp_packet **first = &client->packets[client->packets_first];
+
 	if (client->packets_count == 0)
 		return false;
-	*ret = client->packets[client->packets_first];
+	*ret = **first;
+	free(*first);
+	*first = NULL;
 	client->packets_first = (client->packets_first + 1) % PACKETS_MAX;
 	client->packets_count--;
 	return true;
@@ -111,11 +121,14 @@ static void put_wishes(struct dhcp_client *client, struct writer *message)
 struct dhcp_packet *client_send(struct dhcp_client *client, const struct say *say)
 {
 	struct dhcp_packet *packet = packet_push(client);
-	struct writer message = WRITER(packet->payload, sizeof(packet->payload));
 	bool asks = say->type == DHCP_DISCOVER || say->type == DHCP_REQUEST;
 	uint8_t id[CLIENT_ID_MAX];
 	size_t id_length = client_id(client, id);
+	struct writer message;
 
+	if (!packet)
+		return NULL;
+	message = WRITER(packet->payload, sizeof(packet->payload));
 	dhcp_message_begin(&message, say->transaction, say->seconds,
 			   asks && !say->ciaddr.s_addr && client->wants_broadcast, say->ciaddr,
 			   &client->config.mac);
@@ -140,6 +153,8 @@ void client_send_unicast(struct dhcp_client *client, const struct say *say)
 {
 	struct dhcp_packet *packet = client_send(client, say);
 
+	if (!packet)
+		return;
 	packet->unicast = true;
 	packet->destination = client->lease->server;
 }
