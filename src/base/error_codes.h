@@ -48,6 +48,8 @@
 	X(TX_NOT_UNDOABLE, "tx.not_undoable", EBUSY, "A later change depends on the transaction.") \
 	X(TX_VERIFY_FAILED, "tx.verify_failed", EIO,                                               \
 	  "The kernel's state did not become as planned.")                                         \
+	X(TX_PEER_LOST, "tx.peer_lost", EIO,                                                       \
+	  "Who manages this host was not reached any more: the change was rolled back.")           \
 	/* The world outside */                                                                    \
 	X(KERNEL_REFUSED, "kernel.refused", EIO, "The kernel refused the operation.")              \
 	X(KERNEL_UNSUPPORTED, "kernel.unsupported", EOPNOTSUPP, "The kernel lacks this feature.")  \

@@ -157,7 +157,6 @@ void side_effects_undo(struct core *core, const struct side_effects *effects);
 /* recovery.c */
 int recovery_run(struct core *core, struct error *error);
 
-/* transaction.c: undoes transaction `number` as far as nothing later changed the same resources. */
-int transaction_withdraw(struct core *core, uint64_t number, const char *why, struct error *error);
+/* transaction.c */
 /* Puts the resources of a committed plan into intent, and takes those that are gone out of it. */
 void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction);

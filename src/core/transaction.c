@@ -264,12 +264,13 @@ static int leave_unchanged(struct core *core, const struct proposal *proposal,
 static int carry_out(struct core *core, const struct proposal *proposal, struct plan *plan,
 		     struct outcome *outcome, struct error *error)
 {
+	usec_t within = proposal->confirm_within ?: proposal->proved_within;
 	int r;
 
 	outcome->state = TRANSACTION_COMMITTED;
-	if (proposal->confirm_within) {
+	if (within) {
 		outcome->state = TRANSACTION_PENDING;
-		outcome->deadline = usec_add(clock_realtime_usec(), proposal->confirm_within);
+		outcome->deadline = usec_add(clock_realtime_usec(), within);
 	}
 	core->in_transaction = true;
 	r = keep(core, proposal, store_catch_up(core, error), error);

@@ -29,6 +29,7 @@ struct proposal {
 	char parent[RESOURCE_KEY_MAX + 16]; /* of all resources that it puts, or "" */
 	usec_t expires;			    /* realtime, USEC_INFINITY for never */
 	usec_t confirm_within;		    /* rolled back unless confirmed; 0 for not asked */
+	usec_t proved_within;	/* the same, where who makes it confirms it himself; 0 for not so */
 	uint64_t undoes;	/* transaction that is undone once this is committed; 0 for none */
 	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
 	enum asker asker;	/* guard rails may hold an agent that let an administrator pass */
@@ -95,6 +96,10 @@ int transaction_confirm(struct core *core, uint64_t number, struct error *error)
 int transaction_undo(struct core *core, uint64_t number, enum asker asker,
 		     const struct provenance *provenance, bool dry_run, struct outcome *ret,
 		     struct error *error);
+
+/* Takes a transaction back as far as nothing later changed the same resources, whatever guard rails
+ * say: what was not confirmed, or did not hold. */
+int transaction_withdraw(struct core *core, uint64_t number, const char *why, struct error *error);
 
 /* The newest `limit` transactions before number `before` (0: the newest of all), newest first, as a
  * JSON array. With `changes`, each with its resources before and after. */

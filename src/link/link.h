@@ -179,6 +179,11 @@ DEFINE_CLEANUP(struct link_manager *, link_manager_cleanup, link_manager_free)
  * core_start(). A link that is refused is told of, and tried again. */
 void link_manager_start(struct link_manager *manager);
 
+/* Who manages this host from outside: who is connected to a management port, and the single hosts
+ * that were stated. At most `most` addresses; returns how many. Read from the kernel at most once a
+ * second. */
+unsigned link_manager_peers(struct link_manager *manager, struct ip_address *ret, unsigned most);
+
 /* Looks again for links to configure, soon: those that were left alone may be others now. */
 void link_manager_look(struct link_manager *manager);
 

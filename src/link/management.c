@@ -254,6 +254,35 @@ static int management_check(struct core *core, const struct plan *plan, void *us
 	return 0;
 }
 
+static unsigned peer_add(struct ip_address *list, unsigned count, unsigned most,
+			 const struct ip_address *address)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (ip_address_equal(&list[i], address))
+			return count;
+	if (count < most)
+		list[count++] = *address;
+	return count;
+}
+
+unsigned sessions_peers(struct sessions *sessions, struct ip_address *ret, unsigned most)
+{
+	unsigned count = 0;
+
+	if (sessions_refresh(sessions) < 0)
+		return 0;
+	for (unsigned i = 0; i < sessions->stated_count; i++) {
+		const struct ip_prefix *peer = &sessions->stated[i].peer;
+
+		if (ip_address_is_set(&peer->address) &&
+		    peer->length == ip_family_bits(peer->address.family))
+			count = peer_add(ret, count, most, &peer->address);
+	}
+	for (unsigned i = 0; i < sessions->count; i++)
+		count = peer_add(ret, count, most, &sessions->list[i].remote);
+	return count;
+}
+
 int management_guard_add(struct core *core, const struct link_manager_config *config,
 			 struct sessions **ret)
 {

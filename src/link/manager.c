@@ -357,6 +357,11 @@ void link_manager_start(struct link_manager *manager)
 	look(manager, "boot detection");
 }
 
+unsigned link_manager_peers(struct link_manager *manager, struct ip_address *ret, unsigned most)
+{
+	return sessions_peers(manager->sessions, ret, most);
+}
+
 void link_manager_look(struct link_manager *manager)
 {
 	schedule_look(manager);

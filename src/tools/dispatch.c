@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "change_proved.h"
 #include "guards/guards.h"
 #include "record.h"
 
@@ -320,7 +321,7 @@ static int call_run(struct tool_call *call, struct error *error)
 		r = call_begin(call, error);
 	if (r < 0)
 		return r;
-	r = call->tool->propose ? change_run(call, call->tool, false, &result, error)
+	r = call->tool->propose ? change_run_proved(call, call->tool, &result, error)
 				: call->tool->call(call, &result, error);
 	if (call->ended || r < 0)
 		return r;

@@ -72,7 +72,7 @@ static int call_plan(struct tool_call *call, json_t **ret, struct error *error)
 	if (r < 0)
 		return r;
 	own = tool_call_replace_arguments(call, arguments);
-	r = change_run(call, tool, true, ret, error);
+	r = change_run(call, tool, true, 0, ret, error);
 	(void)tool_call_replace_arguments(call, own);
 	if (r == 0 && json_put(*ret, "guard_rails", guard_rails_json(tool_call_core(call))) < 0)
 		return out_of_memory(error);

@@ -1,0 +1,239 @@
+#include "change_proved.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "change.h"
+#include "common.h"
+#include "dispatch.h"
+#include "link/link.h"
+#include "online/ping.h"
+
+#define PEERS_MOST    4
+#define TRY_TIME      (250 * USEC_PER_MSEC) /* that an answer takes at most */
+#define TRIES_AFTER   6			    /* before the change once, after it so often */
+#define PROVED_WITHIN (5 * USEC_PER_SEC)    /* more than asking takes */
+
+struct peer {
+	struct proof *proof;
+	struct ip_address address;
+	struct ping *ping;
+	sd_event_source *again; /* while there is no way to send to it */
+	unsigned tries;		/* that are left */
+	bool answers;
+};
+
+struct proof {
+	struct tool_call *call;
+	const struct tool *tool;
+	struct peer peers[PEERS_MOST];
+	unsigned count;
+	unsigned waiting; /* pings under way */
+	uint64_t transaction;
+	json_t *answer; /* of the change, once it is made */
+};
+
+static void proof_stop(void *state)
+{
+	struct proof *proof = state;
+
+	for (unsigned i = 0; i < proof->count; i++) {
+		if (proof->peers[i].ping)
+			ping_cancel(proof->peers[i].ping);
+		sd_event_source_disable_unref(proof->peers[i].again);
+	}
+	json_decref(proof->answer);
+	free(proof);
+}
+
+static void proof_go_on(struct proof *proof);
+
+static void peer_done(struct peer *peer, bool answers)
+{
+	peer->answers = answers;
+	if (--peer->proof->waiting == 0)
+		proof_go_on(peer->proof);
+}
+
+static int ask(struct peer *peer);
+
+static int on_again(sd_event_source *source, uint64_t usec, void *userdata)
+{
+	struct peer *peer = userdata;
+
+	peer->again = sd_event_source_disable_unref(peer->again);
+	if (ask(peer) < 0)
+		peer_done(peer, false);
+	return 0;
+}
+
+static int ask_later(struct peer *peer)
+{
+	return sd_event_add_time_relative(tool_call_event(peer->proof->call), &peer->again,
+					  CLOCK_BOOTTIME, TRY_TIME, 1, on_again, peer);
+}
+
+/* An error comes sooner than an answer that is awaited in vain. */
+static void on_ping_done(const struct ping_result *result, void *userdata)
+{
+	struct peer *peer = userdata;
+	bool answered = result->statistics.answered > 0;
+
+	peer->ping = NULL;
+	if (answered || peer->tries == 0 ||
+	    (result->probes[0].outcome == PING_TIMED_OUT ? ask(peer) : ask_later(peer)) < 0)
+		peer_done(peer, answered);
+}
+
+/* Asks once, or as soon as there is a way again: 0 where peer_done() follows, -ETIMEDOUT when all
+ * tries are used up. */
+static int ask(struct peer *peer)
+{
+	struct ping_request request = ping_request_default(&peer->address);
+
+	if (peer->tries == 0)
+		return -ETIMEDOUT;
+	peer->tries--;
+	request.count = 1;
+	request.timeout = TRY_TIME;
+	if (ping_start(&peer->ping, tool_call_event(peer->proof->call), &request, on_ping_done,
+		       peer, NULL) >= 0)
+		return 0;
+	peer->ping = NULL;
+	return ask_later(peer);
+}
+
+static void ask_all(struct proof *proof, unsigned tries)
+{
+	for (unsigned i = 0; i < proof->count; i++) {
+		proof->peers[i].answers = false;
+		proof->peers[i].tries = tries;
+		proof->waiting += ask(&proof->peers[i]) >= 0;
+	}
+}
+
+/* Only those that answer are of interest afterwards. */
+static void keep_answering(struct proof *proof)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < proof->count; i++)
+		if (proof->peers[i].answers)
+			proof->peers[kept++] = proof->peers[i];
+	proof->count = kept;
+}
+
+static void fail_lost(struct proof *proof, const struct peer *peer)
+{
+	char text[IP_ADDRESS_TEXT_MAX];
+	struct error error, failed = {0};
+
+	ip_address_print(&peer->address, text);
+	error_set(&error, ERROR_TX_PEER_LOST, NULL,
+		  "%s, who manages this host, answered before the change and not after it: it was "
+		  "rolled back",
+		  text);
+	error_hint(&error, "plan it with tx.plan, and look for what its steps do on the way to %s",
+		   text);
+	error_counterexample(&error, "management.path", text);
+	if (transaction_withdraw(tool_call_core(proof->call), proof->transaction,
+				 "a peer was not reached any more", &failed) < 0)
+		error_hint(&error,
+			   "it could not be taken back at once (%s), and is at its "
+			   "deadline",
+			   failed.message);
+	tool_call_fail(proof->call, &error);
+}
+
+/* What somebody else wants confirmed stays pending. */
+static int stay(struct proof *proof, struct error *error)
+{
+	int r;
+
+	if (json_object_get(tool_call_arguments(proof->call), "confirm_within") ||
+	    strcmp(json_member_text(proof->answer, "state"), "pending") != 0)
+		return 0;
+	r = transaction_confirm(tool_call_core(proof->call), proof->transaction, error);
+	if (r < 0)
+		return r;
+	(void)json_object_del(proof->answer, "deadline");
+	return json_put(proof->answer, "state", json_string("committed")) < 0 ? out_of_memory(error)
+									      : 0;
+}
+
+static void proof_end(struct proof *proof)
+{
+	struct error error = {0};
+
+	for (unsigned i = 0; i < proof->count; i++)
+		if (!proof->peers[i].answers)
+			return fail_lost(proof, &proof->peers[i]);
+	if (stay(proof, &error) < 0)
+		tool_call_fail(proof->call, &error);
+	else
+		tool_call_complete(proof->call, json_incref(proof->answer));
+}
+
+/* The peers were asked: now the change. */
+static void proof_make(struct proof *proof)
+{
+	struct tool_call *call = proof->call;
+	struct error error = {0};
+
+	keep_answering(proof);
+	if (change_run(call, proof->tool, false, proof->count ? PROVED_WITHIN : 0, &proof->answer,
+		       &error) < 0)
+		return tool_call_fail(call, &error);
+	proof->transaction = (uint64_t)json_member_integer(proof->answer, "transaction", 0);
+	if (!proof->transaction)
+		return tool_call_complete(call, json_incref(proof->answer));
+	if (json_member_integer(proof->answer, "steps_count", 0) == 0)
+		proof->count = 0;
+	ask_all(proof, TRIES_AFTER);
+	if (!proof->waiting)
+		proof_end(proof);
+}
+
+static void proof_go_on(struct proof *proof)
+{
+	if (proof->answer)
+		proof_end(proof);
+	else
+		proof_make(proof);
+}
+
+static struct proof *proof_new(struct tool_call *call, const struct tool *tool)
+{
+	const struct tool_services *services = tool_call_services(call);
+	struct ip_address addresses[PEERS_MOST];
+	struct proof *proof = calloc(1, sizeof(*proof));
+
+	if (!proof)
+		return NULL;
+	proof->call = call;
+	proof->tool = tool;
+	if (services->link_manager)
+		proof->count = link_manager_peers(services->link_manager, addresses, PEERS_MOST);
+	for (unsigned i = 0; i < proof->count; i++)
+		proof->peers[i] = (struct peer){.proof = proof, .address = addresses[i]};
+	return proof;
+}
+
+int change_run_proved(struct tool_call *call, const struct tool *tool, json_t **ret,
+		      struct error *error)
+{
+	struct proof *proof;
+
+	if (json_member_true(tool_call_arguments(call), "dry_run"))
+		return change_run(call, tool, true, 0, ret, error);
+	proof = proof_new(call, tool);
+	if (!proof)
+		return out_of_memory(error);
+	ask_all(proof, 1);
+	if (!proof->waiting) {
+		proof_stop(proof);
+		return change_run(call, tool, false, 0, ret, error);
+	}
+	tool_call_set_state(call, proof, proof_stop);
+	return TOOL_LATER;
+}
