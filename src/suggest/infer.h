@@ -30,6 +30,11 @@ struct suggestion {
 	unsigned evidence_count;
 };
 
+/* Does an answer of that MAC prove that an address of the subnet is taken? Not that of a proxy,
+ * where the address is known that it has in the subnet itself. */
+bool infer_answer_counts(const struct observation *observations, size_t count,
+			 const struct suggested_subnet *subnet, const struct hardware_address *mac);
+
 /* `mac` is the link's own; what it sent is no evidence. */
 void infer_suggestion(const struct observation *observations, size_t count,
 		      const struct hardware_address *mac, struct suggestion *ret);

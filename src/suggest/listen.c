@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 
 #include "netlink/arp.h"
-#include "proxies.h"
 #include "record.h"
 
 #define FRAMES_A_TURN  64 /* then the event loop serves others */
@@ -146,21 +145,22 @@ static void infer(struct listen *listen)
 			 &listen->result.suggestion);
 }
 
-/* Has the address spoken, or did another want it too? What a proxy answers says nothing. */
-static bool is_contested(const struct listen *listen, struct in_addr address)
+/* Has the suggested address spoken, or did another want it, too? */
+static bool is_contested(const struct listen *listen)
 {
-	struct proxies proxies;
+	const struct suggested_subnet *best = &listen->result.suggestion.best;
+	const struct record *record = &listen->record;
 
-	proxies_find(listen->record.observations, listen->record.count, &proxies);
-	for (size_t i = 0; i < listen->record.count; i++) {
-		const struct observation *each = &listen->record.observations[i];
+	for (size_t i = 0; i < record->count; i++) {
+		const struct observation *each = &record->observations[i];
+		bool wanted = each->kind == OBSERVATION_ARP_REQUEST && each->sender.s_addr == 0 &&
+			      each->target.s_addr == best->address.s_addr;
 
-		if (each->kind == OBSERVATION_ARP_REPLY && proxies_have(&proxies, &each->mac))
+		if (hardware_address_equal(&each->mac, &listen->mac) ||
+		    (!wanted && each->sender.s_addr != best->address.s_addr))
 			continue;
-		if (!hardware_address_equal(&each->mac, &listen->mac) &&
-		    (each->sender.s_addr == address.s_addr ||
-		     (each->kind == OBSERVATION_ARP_REQUEST && each->sender.s_addr == 0 &&
-		      each->target.s_addr == address.s_addr)))
+		if (each->kind != OBSERVATION_ARP_REPLY ||
+		    infer_answer_counts(record->observations, record->count, best, &each->mac))
 			return true;
 	}
 	return false;
@@ -182,7 +182,7 @@ static int finish(struct listen *listen)
 	struct listen_result *result = &listen->result;
 
 	/* Whose address it is could not be found out: it is nothing to suggest. */
-	if (is_contested(listen, result->suggestion.best.address))
+	if (is_contested(listen))
 		result->suggestion.best.address.s_addr = 0;
 	result->gateway_answered = result->suggestion.best.gateway.s_addr &&
 				   has_answered(listen, result->suggestion.best.gateway);
@@ -259,7 +259,7 @@ static usec_t claim(struct listen *listen)
 
 	if (address.s_addr == 0)
 		return 0;
-	if (is_contested(listen, address)) {
+	if (is_contested(listen)) {
 		if (++listen->attempts >= CLAIM_ATTEMPTS)
 			return 0;
 		listen->claim_probes = 0;

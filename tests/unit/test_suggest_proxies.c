@@ -63,6 +63,37 @@ static void test_answers_of_a_proxy(void **state)
 	assert_false(says(&suggestion, "did not answer ARP"));
 }
 
+/* A proxy has an address itself. Where that is not known, its answers may be for its own. */
+static void test_proxy_whose_own_address_is_not_known(void **state)
+{
+	const struct observation observations[] = {
+		ASK("192.0.2.20", "192.0.2.20"),
+		asked(OBSERVATION_OWN_GUESS, "192.0.2.40"),
+		asked(OBSERVATION_OWN_GUESS, "192.0.2.41"),
+		asked(OBSERVATION_OWN_GUESS, "192.0.2.42"),
+		answer("192.0.2.40", "192.0.2.9"),
+		answer("192.0.2.41", "192.0.2.9"),
+		answer("192.0.2.42", "192.0.2.9"),
+		answer("192.0.2.1", "192.0.2.9"),
+		answer("192.0.2.1", "192.0.2.1"),
+		ASK("192.0.2.9", "192.0.2.20"),
+	};
+	const struct hardware_address proxy = mac_of("192.0.2.9"), host = mac_of("192.0.2.20");
+	struct suggested_subnet subnet = {.network = v4("192.0.2.0"), .prefix = 24};
+	const size_t count = ARRAY_SIZE(observations);
+
+	/* No gateway, and it never spoke. */
+	assert_true(infer_answer_counts(observations, count - 3, &subnet, &proxy));
+	/* It answers for the gateway, and nobody else does: it is the gateway. */
+	subnet.gateway = v4("192.0.2.1");
+	assert_false(infer_answer_counts(observations, count - 2, &subnet, &proxy));
+	/* Another is the gateway. */
+	assert_true(infer_answer_counts(observations, count - 1, &subnet, &proxy));
+	/* It spoke with an address of its own. */
+	assert_false(infer_answer_counts(observations, count, &subnet, &proxy));
+	assert_true(infer_answer_counts(observations, count, &subnet, &host));
+}
+
 static void test_guesses_are_nobodys(void **state)
 {
 	const struct observation observations[] = {
@@ -90,6 +121,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_proxy_answers_what_nobody_has),
 		cmocka_unit_test(test_answers_of_a_proxy),
+		cmocka_unit_test(test_proxy_whose_own_address_is_not_known),
 		cmocka_unit_test(test_guesses_are_nobodys),
 	};
 
