@@ -40,8 +40,8 @@ struct daemon {
 /* The services wait for the first lease, but no longer than this. */
 #define SERVICES_WAIT (20 * USEC_PER_MSEC)
 
-/* One look for what several transactions in turn leave behind. */
-#define TRIM_WAIT (100 * USEC_PER_MSEC)
+/* A look at the heap takes some 10 ms after a large transaction: others are over by then. */
+#define TRIM_WAIT (1 * USEC_PER_SEC)
 
 static void daemon_clear(struct daemon *daemon)
 {
