@@ -102,7 +102,9 @@ int transaction_undo(struct core *core, uint64_t number, enum asker asker,
 int transaction_withdraw(struct core *core, uint64_t number, const char *why, struct error *error);
 
 /* The newest `limit` transactions before number `before` (0: the newest of all), newest first, as a
- * JSON array. With `changes`, each with its resources before and after. */
+ * JSON array. With `changes`, each with its resources before and after, the members in which they
+ * differ, and, where it could be undone but for that, what later transactions changed of them
+ * (`dependants`). */
 int transaction_history(struct core *core, uint64_t before, unsigned limit, bool changes,
 			json_t **ret, struct error *error);
 

@@ -179,6 +179,13 @@ static const struct field history_parameters[] = {
 	FIELD_END,
 };
 
+static const struct field dependant_members[] = {
+	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource"},
+	{"transaction", FIELD_INTEGER, .required = true, .nullable = true,
+	 .help = "The last one that changed it, null where it was removed"},
+	FIELD_END,
+};
+
 static const struct field transaction_members[] = {
 	{"number", FIELD_INTEGER, .required = true, .help = "Number, for tx.undo"},
 	{"time", FIELD_TIME, .required = true, .help = "When"},
@@ -190,7 +197,10 @@ static const struct field transaction_members[] = {
 	{"goal", FIELD_TEXT, .help = "Goal that it served"},
 	{"words", FIELD_TEXT, .help = "Why it was rolled back or undone"},
 	{"deadline", FIELD_TIME, .help = "Of a pending one"},
-	{"changes", FIELD_OBJECT, .list = true, .help = "Resources before and after"},
+	{"changes", FIELD_OBJECT, .list = true,
+	 .help = "Resources before and after, and the members that differ as [before, after]"},
+	{"dependants", FIELD_OBJECT, .list = true, .members = dependant_members,
+	 .help = "What later transactions changed of it: these go first, before it can be undone"},
 	{"steps", FIELD_OBJECT, .list = true, .help = "Steps that were applied"},
 	FIELD_END,
 };

@@ -238,9 +238,17 @@ def test_undo_puts_everything_back(daemon):
 
 def test_undo_of_what_was_changed_again_is_refused(daemon):
     first = daemon.call("net.configure", **STATIC)["transaction"]
-    daemon.call("net.configure", **{**STATIC, "gateway": "192.168.1.77"})
+    later = daemon.call("net.configure", **{**STATIC, "gateway": "192.168.1.77"})["transaction"]
     error = daemon.refusal("tx.undo", transaction=first)
     assert error["code"] == "tx.not_undoable"
+    entry = daemon.call("tx.history", before=first + 1, limit=1, changes=True)["transactions"][0]
+    (dependant,) = entry["dependants"]
+    assert dependant["transaction"] == later and dependant["resource"].startswith("route/")
+    assert dependant["resource"] in error["message"]
+    newest = daemon.call("tx.history", limit=1, changes=True)["transactions"][0]
+    assert newest["dependants"] == []
+    (route,) = newest["changes"]
+    assert route["difference"] == {"gateway": ["192.168.1.1", "192.168.1.77"]}
     assert daemon.host.default_routes()[0]["gateway"] == "192.168.1.77"
     assert daemon.refusal("tx.undo", transaction=4711)["code"] == "tx.unknown"
 
