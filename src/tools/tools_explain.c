@@ -1,4 +1,6 @@
 /* net.explain: who wanted it, and why. */
+#include <inttypes.h>
+#include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -10,9 +12,9 @@
 
 static const struct field explain_parameters[] = {
 	{"subject", FIELD_TEXT, .required = true, .least = 1, .most = RESOURCE_KEY_MAX + 15,
-	 .help = "An interface, an address, a destination NETWORK/LENGTH or \"default\", or the id "
-		 "of "
-		 "a resource such as route/254/0.0.0.0/0/100"},
+	 .help = "An interface, an address, a destination NETWORK/LENGTH or \"default\", "
+		 "\"rules\" or \"rule PRIORITY\", or the id of a resource such as "
+		 "route/254/0.0.0.0/0/100"},
 	FIELD_END,
 };
 
@@ -42,7 +44,7 @@ static const struct field explanation_members[] = {
 static const struct field explain_output[] = {
 	{"subject", FIELD_TEXT, .required = true, .help = "What was asked for"},
 	{"understood_as", FIELD_TEXT, .required = true,
-	 .help = "interface, address, destination, or resource"},
+	 .help = "interface, address, destination, rule, or resource"},
 	{"explanations", FIELD_OBJECT, .list = true, .required = true,
 	 .members = explanation_members, .help = "One for each object"},
 	FIELD_END,
@@ -248,6 +250,94 @@ static int explain_destination(json_t *list, const struct tool_call *call,
 	return explain_all_left_out(&left_out, prefix->address.family);
 }
 
+/* ---- rules ---- */
+
+/* "from 192.0.2.0/24 to 198.51.100.0/24 in eth0 out eth1 mark 0x1/0xff", what of it is set. */
+static void rule_selectors(const struct rule *rule, char *buffer, size_t size)
+{
+	char from[IP_PREFIX_TEXT_MAX], to[IP_PREFIX_TEXT_MAX], mark[32] = "";
+	bool has_from = ip_address_is_set(&rule->source.address);
+	bool has_to = ip_address_is_set(&rule->destination.address);
+
+	if (rule->mask)
+		snprintf(mark, sizeof(mark), " mark %#x/%#x", rule->mark, rule->mask);
+	snprintf(buffer, size, "%s%s%s%s%s%s%s%s%s%s", rule->invert ? " not" : "",
+		 has_from ? " from " : "", has_from ? ip_prefix_print(&rule->source, from) : "",
+		 has_to ? " to " : "", has_to ? ip_prefix_print(&rule->destination, to) : "",
+		 rule->input[0] ? " in " : "", rule->input, rule->output[0] ? " out " : "",
+		 rule->output, mark);
+}
+
+static const char *rule_action_text(const struct rule *rule, char table[16])
+{
+	switch (rule->action) {
+	case FR_ACT_TO_TBL:
+		return route_table_text(rule->table, table);
+	case FR_ACT_BLACKHOLE:
+		return "blackhole";
+	case FR_ACT_UNREACHABLE:
+		return "unreachable";
+	case FR_ACT_PROHIBIT:
+		return "prohibit";
+	default:
+		return "another action";
+	}
+}
+
+/* Several rules may have one priority; intent has one of them. */
+static const struct resource *resource_of_rule(const struct tool_call *call,
+					       const struct rule *rule)
+{
+	const struct resource *resource;
+	const struct rule_spec *spec;
+	char id[RESOURCE_KEY_MAX];
+
+	snprintf(id, sizeof(id), "rule/%s/%u", rule->family == AF_INET6 ? "ipv6" : "ipv4",
+		 rule->priority);
+	resource = core_resource(tool_call_core(call), id);
+	if (!resource)
+		return NULL;
+	spec = (const void *)resource->spec;
+	return rule->protocol == (spec->foreign ? spec->protocol : AIOSNET_PROTOCOL) ? resource
+										     : NULL;
+}
+
+static int explain_rule(json_t *list, const struct tool_call *call, const struct rule *rule)
+{
+	char object[320], selectors[224], table[16];
+	const char *family = rule->family == AF_INET6 ? "ipv6" : "ipv4";
+
+	rule_selectors(rule, selectors, sizeof(selectors));
+	snprintf(object, sizeof(object), "%s rule %u%s: %s%s", family, rule->priority,
+		 selectors[0] ? selectors : " for all",
+		 rule->action == FR_ACT_TO_TBL ? "table " : "", rule_action_text(rule, table));
+	return explain(list, call, object, true, resource_of_rule(call, rule),
+		       rule->protocol == AIOSNET_PROTOCOL ? "aiosnet, though no longer wanted"
+							  : route_protocol_maker(rule->protocol));
+}
+
+/* "rules", or "rule PRIORITY": of both families. */
+static bool rule_subject_parse(const char *subject, bool *ret_all, uint32_t *ret_priority)
+{
+	char end;
+
+	*ret_all = strcmp(subject, "rules") == 0;
+	return *ret_all || sscanf(subject, "rule %" SCNu32 "%c", ret_priority, &end) == 1;
+}
+
+static int explain_rules(json_t *list, const struct tool_call *call, bool all, uint32_t priority)
+{
+	const struct observed *observed = core_observed(tool_call_core(call));
+	const struct rule *rule = NULL;
+	int r = 0;
+
+	while (r == 0 && (rule = observed_next_rule(observed, rule)))
+		if ((all || rule->priority == priority) &&
+		    json_array_size(list) < EXPLANATIONS_MOST)
+			r = explain_rule(list, call, rule);
+	return r;
+}
+
 /* ---- what was asked for ---- */
 
 static const char *explain_subject(json_t *list, const struct tool_call *call, const char *subject,
@@ -259,6 +349,8 @@ static const char *explain_subject(json_t *list, const struct tool_call *call, c
 	bool any_family = strcmp(subject, "default") == 0;
 	struct ip_address address;
 	struct ip_prefix prefix = {0};
+	uint32_t priority = 0;
+	bool all;
 
 	if (resource) {
 		*ret_result =
@@ -268,6 +360,10 @@ static const char *explain_subject(json_t *list, const struct tool_call *call, c
 	if (link) {
 		*ret_result = explain_link(list, call, link);
 		return "interface";
+	}
+	if (rule_subject_parse(subject, &all, &priority)) {
+		*ret_result = explain_rules(list, call, all, priority);
+		return "rule";
 	}
 	if (ip_address_parse(subject, &address, "subject", NULL) == 0) {
 		*ret_result = explain_ip(list, call, &address);
@@ -323,11 +419,12 @@ static const struct tool tools[] = {
 	{
 		.name = "net.explain",
 		.title = "Explain why",
-		.description = "Says of an interface, an address, a route or a resource who wanted "
-			       "it, why, "
-			       "since when, and what it derives from; of what is not ours, who "
-			       "most likely "
-			       "made it.",
+		.description =
+			"Says of an interface, an address, a route, a rule or a resource who "
+			"wanted it, why, since when, and what it derives from; of what is not "
+			"ours, who "
+			"most likely "
+			"made it.",
 		.parameters = explain_parameters,
 		.output = explain_output,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,

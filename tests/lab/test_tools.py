@@ -266,6 +266,24 @@ def test_history_says_who_what_and_why(daemon):
     assert older and all(t["number"] < newest["number"] for t in older)
 
 
+def test_rules_are_explained(daemon):
+    host = daemon.host
+    host.run("ip", "rule", "add", "priority", "900", "from", "10.8.0.0/16", "table", "77")
+    rule = {"family": "ipv4", "priority": 900, "to": "10.9.0.0/16", "table": 100}
+    daemon.call("net.apply", links=[], rules=[rule], reason="by the tunnel")
+    wait_for(lambda: len(daemon.call("net.explain", subject="rule 900")["explanations"]) == 2, 2)
+    explained = daemon.call("net.explain", subject="rule 900")
+    assert explained["understood_as"] == "rule"
+    makers = {one["object"]: one for one in explained["explanations"]}
+    ours = makers["ipv4 rule 900 to 10.9.0.0/16: table 100"]
+    assert ours["made_by"] == "aiosnet" and ours["causes"][0]["reason"] == "by the tunnel"
+    theirs = makers["ipv4 rule 900 from 10.8.0.0/16: table 77"]
+    assert theirs["made_by"] != "aiosnet" and theirs["causes"] == []
+    kernels = daemon.call("net.explain", subject="rules")["explanations"]
+    assert "the kernel" in next(one["made_by"] for one in kernels if "rule 32766" in one["object"])
+    assert daemon.refusal("net.explain", subject="rule 901")["code"] == "resource.unknown"
+
+
 def test_what_expires_is_taken_away(daemon):
     host = daemon.host
     daemon.call("net.route_add", destination="10.9.0.0/16", gateway="192.168.1.7", expires_in=1)
