@@ -30,14 +30,66 @@ static bool change_is_derived(const json_t *change)
 	return (json_member_text(side, "parent") ?: "")[0] != '\0';
 }
 
-static int undo_edit(struct core *core, struct proposal *proposal, const json_t *change,
-		     struct error *error)
+/* What each resource was before the transaction, id -> before, if it was taken back; else null. */
+static json_t *befores_of(struct core *core, uint64_t number)
 {
-	const json_t *before = json_object_get(change, "before");
+	_cleanup_json_ json_t *entry = NULL, *befores = NULL;
+	const json_t *change;
+	struct error ignored;
+	size_t i;
+
+	/* What history holds no more was not taken back lately. */
+	if (journal_get(core->store, number, &entry, &ignored) < 0 ||
+	    strcmp(json_member_text(entry, "state"), "undone") != 0)
+		return json_null();
+	befores = json_object();
+	json_array_foreach(json_object_get(entry, "changes"), i, change) {
+		json_t *before = json_object_get(change, "before");
+
+		if (json_put(befores, json_member_text(change, "id"), json_incref(before)) < 0)
+			return NULL;
+	}
+	return TAKE_PTR(befores);
+}
+
+/*
+ * What the resource is to be again. Of changes that lie on each other and that nobody confirmed the
+ * first is withdrawn first: what it made must not come back with the others. `known` has what
+ * befores_of() said, by number, so that each entry is read once. NULL without memory.
+ */
+static const json_t *wanted_before(struct core *core, const json_t *change, json_t *known)
+{
+	const json_t *wanted = json_object_get(change, "before"), *befores, *earlier;
+	uint64_t number = (uint64_t)json_member_integer(wanted, "transaction", 0),
+		 last = UINT64_MAX;
+	char key[24];
+
+	while (number && number < last) {
+		snprintf(key, sizeof(key), "%" PRIu64, number);
+		if (!json_object_get(known, key) &&
+		    json_put(known, key, befores_of(core, number)) < 0)
+			return NULL;
+		befores = json_object_get(known, key);
+		earlier = json_object_get(befores, json_member_text(change, "id"));
+		if (!earlier)
+			break;
+		wanted = earlier;
+		last = number;
+		number = (uint64_t)json_member_integer(wanted, "transaction", 0);
+	}
+	return wanted;
+}
+
+static int undo_edit(struct core *core, struct proposal *proposal, const json_t *change,
+		     json_t *known, struct error *error)
+{
+	const json_t *before = wanted_before(core, change, known);
 	struct resource *resource;
 	int r;
 
-	if (json_is_null(before))
+	if (!before)
+		r = -ENOMEM;
+	else if (json_is_null(before))
 		r = proposal_remove(proposal, json_member_text(change, "id"));
 	else if ((r = resource_from_json(core, before, &resource, error)) >= 0)
 		r = proposal_restore(proposal, resource);
@@ -104,9 +156,10 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 {
 	const json_t *changes = json_object_get(entry, "changes"), *change;
 	_cleanup_json_ json_t *dependants = dependants_of(core, changes, number);
+	_cleanup_json_ json_t *known = json_object();
 	size_t i;
 
-	if (!dependants)
+	if (!dependants || !known)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot undo");
 	if (!partial && json_array_size(dependants))
 		return refuse_undo(dependants, number, error);
@@ -115,7 +168,7 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 
 		if (changed_since(core, change, number))
 			continue;
-		r = undo_edit(core, proposal, change, error);
+		r = undo_edit(core, proposal, change, known, error);
 		if (r < 0)
 			return r;
 	}

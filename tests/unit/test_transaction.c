@@ -388,6 +388,27 @@ static void test_unconfirmed_is_taken_back(void **state)
 	assert_int_equal(world->kernel[1], 5);
 }
 
+static void test_unconfirmed_on_each_other_are_taken_back(void **state)
+{
+	struct world *world = *state;
+
+	put(world, "a", 1);
+	put_unconfirmed(world, 2, 20 * USEC_PER_MSEC);
+	put_unconfirmed(world, 3, 30 * USEC_PER_MSEC);
+	put_unconfirmed(world, 4, 60 * USEC_PER_MSEC);
+	await(world, 'a', 1);
+}
+
+static void test_unconfirmed_on_each_other_leave_nothing(void **state)
+{
+	struct world *world = *state;
+
+	put_unconfirmed(world, 2, 20 * USEC_PER_MSEC);
+	put_unconfirmed(world, 3, 40 * USEC_PER_MSEC);
+	await(world, 'a', 0);
+	assert_null(core_resource(world->core, "thing/a"));
+}
+
 static void test_unconfirmed_is_taken_back_after_a_restart(void **state)
 {
 	struct world *world = *state;
@@ -538,6 +559,8 @@ int main(void)
 		TEST(test_undo_of_a_removal_brings_the_old_provenance_back),
 		TEST(test_children_follow_their_parent),
 		TEST(test_unconfirmed_is_taken_back),
+		TEST(test_unconfirmed_on_each_other_are_taken_back),
+		TEST(test_unconfirmed_on_each_other_leave_nothing),
 		TEST(test_unconfirmed_is_taken_back_after_a_restart),
 		TEST(test_confirmed_stays),
 		TEST(test_expiry),
