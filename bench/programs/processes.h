@@ -11,7 +11,7 @@ struct process_memory {
 
 void process_memory_read(pid_t root, struct process_memory *ret);
 
-/* Starts a program with its output in the file `log`. `ret_start` gets now_ms() just before: nothing
- * is between the clock and the program but vfork() and exec(). What it leaves behind stays among the
- * caller's descendants. */
+/* Starts a program with its output in the file `log`. `ret_start` gets now_ms() just before:
+ * nothing is between the clock and the program but vfork() and exec(). What it leaves behind stays
+ * among the caller's descendants. */
 pid_t process_start(char **program, const char *log, double *ret_start);
