@@ -139,14 +139,6 @@ const struct resource *link_resource(const struct core *core, const char *type, 
 /* Is the link the other end of a veth pair that intent made? */
 bool link_is_peer_of_ours(const struct core *core, const struct link *link);
 
-/* ---- watch over settings ---- */
-
-struct netlink_watch;
-
-/* Looks at intent again when somebody else changed a setting that the kernel announces: of the rows
- * in setting_type.c only those that are marked so. */
-int setting_watch_new(struct netlink_watch **ret, struct core *core);
-
 /* ---- the manager ---- */
 
 struct link_manager;

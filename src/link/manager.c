@@ -7,6 +7,7 @@
 
 #include "link.h"
 #include "management.h"
+#include "setting_watch.h"
 
 /* Before a link that was refused is tried again: doubling. */
 #define PAUSE_MIN (2 * USEC_PER_SEC)
@@ -15,7 +16,7 @@
 struct link_manager {
 	struct core *core;
 	struct link_manager_config config;
-	struct netlink_watch *settings;
+	struct setting_watch *settings;
 	struct sessions *sessions; /* who is connected, for the guard rail */
 	sd_event_source *look;	   /* deferred: links appeared or vanished */
 	sd_event_source *again;	   /* a link was refused */
@@ -346,7 +347,7 @@ void link_manager_free(struct link_manager *manager)
 	sd_event_source_disable_unref(manager->look);
 	sd_event_source_disable_unref(manager->again);
 	if (manager->settings)
-		netlink_watch_free(manager->settings);
+		setting_watch_free(manager->settings);
 	free(manager->sessions);
 	free(manager);
 }

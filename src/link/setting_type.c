@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "kernel_error.h"
+#include "setting_watch.h"
 
 #define SETTING_PATH_MAX 128
 
@@ -68,6 +69,13 @@ static const struct setting_row *setting_row(const char *name)
 		if (strcmp(rows[i].name, name) == 0)
 			return &rows[i];
 	return NULL;
+}
+
+bool setting_is_announced(const struct setting_spec *spec)
+{
+	const struct setting_row *row = setting_row(spec->name);
+
+	return row && row->announced;
 }
 
 static int name_unknown(const char *name, struct error *error)
@@ -152,7 +160,7 @@ static int setting_open(const struct setting_spec *spec, int flags)
 	return fd < 0 ? -errno : fd;
 }
 
-static int setting_read(const struct setting_spec *spec, int32_t *ret)
+int setting_read(const struct setting_spec *spec, int32_t *ret)
 {
 	char text[16];
 	ssize_t length;
@@ -239,36 +247,6 @@ static int setting_apply(struct core *core, const void *before, const void *afte
 				 spec->link);
 	r = setting_write(spec);
 	return r < 0 ? setting_refused(spec, r, error) : 0;
-}
-
-/* ---- what somebody else changed ---- */
-
-static bool is_intended(const struct core *core, const char *link, const struct setting_row *row)
-{
-	char id[RESOURCE_KEY_MAX];
-
-	snprintf(id, sizeof(id), "setting/%s/%s", link, row->name);
-	return core_resource(core, id);
-}
-
-static void on_netconf(const struct nlmsghdr *message, void *userdata)
-{
-	struct core *core = userdata;
-	int index = message ? netlink_parse_netconf_link(message) : 0;
-	const struct link *link = index > 0 ? observed_link(core_observed(core), index) : NULL;
-	bool intended = !message;
-
-	for (size_t i = 0; link && !intended && i < ARRAY_SIZE(rows); i++)
-		intended = rows[i].announced && is_intended(core, link->name, &rows[i]);
-	if (intended)
-		core_schedule_convergence(core, "a setting of a link was changed");
-}
-
-int setting_watch_new(struct netlink_watch **ret, struct core *core)
-{
-	static const int groups[] = {RTNLGRP_IPV4_NETCONF, RTNLGRP_IPV6_NETCONF, 0};
-
-	return netlink_watch_new(ret, core_event(core), groups, on_netconf, core);
 }
 
 const struct resource_type setting_type = {

@@ -245,6 +245,32 @@ def test_changed_setting_of_a_link_is_adopted(daemon):
     assert "mtu 1300" in host.output("ip", "link", "show", "eth0")
 
 
+def setting(host: Host, name: str, family: str = "ipv4") -> str:
+    return host.output("cat", f"/proc/sys/net/{family}/conf/eth0/{name}").strip()
+
+
+@pytest.mark.parametrize("family, name, of_kernel", [
+    ("ipv4", "rp_filter", "rp_filter"),
+    ("ipv4", "arp_ignore", "arp_ignore"),
+    ("ipv6", "accept_ra", "accept_ra"),
+])
+def test_setting_that_somebody_writes_is_reverted(daemon, family, name, of_kernel):
+    """Also those that the kernel does not announce, and also after a restart."""
+    host = daemon.host
+    daemon.call("net.apply", links=[{"name": "eth0", "settings": {name: 1}}])
+    for _ in range(2):
+        time.sleep(0.2)
+        last = daemon.last_event()
+        host.run("sh", "-c", f"echo 0 > /proc/sys/net/{family}/conf/eth0/{of_kernel}")
+        daemon.wait_for_event("intent.converged", after=last, words=f"setting/eth0/{name}")
+        wait_for(lambda: setting(host, of_kernel, family) == "1", 2)
+        daemon.restart()
+    daemon.call("net.apply", links=[{"name": "eth0"}])
+    host.run("sh", "-c", f"echo 0 > /proc/sys/net/{family}/conf/eth0/{of_kernel}")
+    time.sleep(0.3)
+    assert setting(host, of_kernel, family) == "0"
+
+
 @contextmanager
 def remover(host: Host, *words: str) -> Iterator[Callable[[], int]]:
     """Somebody who removes it as soon as it is there; how often he did."""
