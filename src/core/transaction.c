@@ -339,7 +339,7 @@ int transaction_owner(struct core *core, uint64_t number, char ret[PROVENANCE_TE
 	return 0;
 }
 
-int transaction_confirm(struct core *core, uint64_t number, struct error *error)
+int transaction_check_pending(struct core *core, uint64_t number, struct error *error)
 {
 	_cleanup_json_ json_t *entry = NULL;
 	const char *state;
@@ -353,8 +353,16 @@ int transaction_confirm(struct core *core, uint64_t number, struct error *error)
 			      "transaction %llu is %s and awaits no confirmation",
 			      (unsigned long long)number, state);
 		error_hint(error, "tx.history lists what is pending");
-		return r;
 	}
+	return r;
+}
+
+int transaction_confirm(struct core *core, uint64_t number, struct error *error)
+{
+	int r = transaction_check_pending(core, number, error);
+
+	if (r < 0)
+		return r;
 	/* On the disk before the answer: after a power cut it would be taken back. */
 	r = journal_commit_begin(core->store, true, error);
 	if (r >= 0)

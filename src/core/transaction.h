@@ -88,6 +88,9 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 int transaction_owner(struct core *core, uint64_t number, char ret[PROVENANCE_TEXT_MAX],
 		      struct error *error);
 
+/* Refuses what awaits no confirmation: tx.not_pending, tx.unknown. */
+int transaction_check_pending(struct core *core, uint64_t number, struct error *error);
+
 /* Makes a pending transaction stay. */
 int transaction_confirm(struct core *core, uint64_t number, struct error *error);
 

@@ -1,7 +1,10 @@
 #include "change_proved.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <string.h>
+
+#include <utlist.h>
 
 #include "change.h"
 #include "common.h"
@@ -20,6 +23,7 @@ struct peer {
 	struct ping *ping;
 	sd_event_source *again; /* while there is no way to send to it */
 	unsigned tries;		/* that are left */
+	bool awaited;		/* answered before another change that is not proved yet */
 	bool answers;
 };
 
@@ -31,12 +35,29 @@ struct proof {
 	unsigned waiting; /* pings under way */
 	uint64_t transaction;
 	json_t *answer; /* of the change, once it is made */
+	bool ended;
+	struct proof *prev, *next; /* of the dispatcher's that are under way */
 };
+
+/* Before anybody else can have a say: who made it, and who confirms it, may be of one mind. */
+static void withdraw_unproved(struct proof *proof)
+{
+	struct error error;
+
+	if (transaction_withdraw(tool_call_core(proof->call), proof->transaction,
+				 "its call ended before it was proved", &error) < 0)
+		log_error("transaction %" PRIu64 " cannot be taken back before its deadline: %s",
+			  proof->transaction, error.message);
+}
 
 static void proof_stop(void *state)
 {
 	struct proof *proof = state;
+	struct proof **proofs = dispatcher_proofs(tool_call_dispatcher(proof->call));
 
+	if (proof->transaction && !proof->ended)
+		withdraw_unproved(proof);
+	DL_DELETE(*proofs, proof);
 	for (unsigned i = 0; i < proof->count; i++) {
 		if (proof->peers[i].ping)
 			ping_cancel(proof->peers[i].ping);
@@ -103,12 +124,15 @@ static int ask(struct peer *peer)
 	return ask_later(peer);
 }
 
+/* Who is cut off by another change at present gets the time in which that is withdrawn. */
 static void ask_all(struct proof *proof, unsigned tries)
 {
 	for (unsigned i = 0; i < proof->count; i++) {
-		proof->peers[i].answers = false;
-		proof->peers[i].tries = tries;
-		proof->waiting += ask(&proof->peers[i]) >= 0;
+		struct peer *peer = &proof->peers[i];
+
+		peer->answers = false;
+		peer->tries = peer->awaited ? 2 * tries : tries;
+		proof->waiting += ask(peer) >= 0;
 	}
 }
 
@@ -118,9 +142,33 @@ static void keep_answering(struct proof *proof)
 	unsigned kept = 0;
 
 	for (unsigned i = 0; i < proof->count; i++)
-		if (proof->peers[i].answers)
+		if (proof->peers[i].answers || proof->peers[i].awaited)
 			proof->peers[kept++] = proof->peers[i];
 	proof->count = kept;
+}
+
+static void await_also(struct proof *proof, const struct ip_address *address)
+{
+	for (unsigned i = 0; i < proof->count; i++)
+		if (ip_address_equal(&proof->peers[i].address, address))
+			proof->peers[i].awaited = true;
+}
+
+/* Who does not answer because of the one change has answered before the other, too: otherwise the
+ * other would be held to nobody. */
+static void await_as(struct proof *proof, const struct proof *made)
+{
+	for (unsigned i = 0; i < made->count; i++)
+		await_also(proof, &made->peers[i].address);
+}
+
+static void await_in_others(const struct proof *made)
+{
+	struct proof *other;
+
+	DL_FOREACH(*dispatcher_proofs(tool_call_dispatcher(made->call)), other)
+		if (!other->answer)
+			await_as(other, made);
 }
 
 static void fail_lost(struct proof *proof, const struct peer *peer)
@@ -128,6 +176,7 @@ static void fail_lost(struct proof *proof, const struct peer *peer)
 	char text[IP_ADDRESS_TEXT_MAX];
 	struct error error, failed = {0};
 
+	proof->ended = true;
 	ip_address_print(&peer->address, text);
 	error_set(&error, ERROR_TX_PEER_LOST, NULL,
 		  "%s, who manages this host, answered before the change and not after it: it was "
@@ -145,14 +194,16 @@ static void fail_lost(struct proof *proof, const struct peer *peer)
 	tool_call_fail(proof->call, &error);
 }
 
-/* What somebody else wants confirmed stays pending. */
+/* What somebody else wants confirmed stays pending, unless it was undone meanwhile. */
 static int stay(struct proof *proof, struct error *error)
 {
 	int r;
 
-	if (json_object_get(tool_call_arguments(proof->call), "confirm_within") ||
-	    strcmp(json_member_text(proof->answer, "state"), "pending") != 0)
+	if (strcmp(json_member_text(proof->answer, "state"), "pending") != 0)
 		return 0;
+	if (json_object_get(tool_call_arguments(proof->call), "confirm_within"))
+		return transaction_check_pending(tool_call_core(proof->call), proof->transaction,
+						 error);
 	r = transaction_confirm(tool_call_core(proof->call), proof->transaction, error);
 	if (r < 0)
 		return r;
@@ -168,6 +219,7 @@ static void proof_end(struct proof *proof)
 	for (unsigned i = 0; i < proof->count; i++)
 		if (!proof->peers[i].answers)
 			return fail_lost(proof, &proof->peers[i]);
+	proof->ended = true;
 	if (stay(proof, &error) < 0)
 		tool_call_fail(proof->call, &error);
 	else
@@ -189,6 +241,7 @@ static void proof_make(struct proof *proof)
 		return tool_call_complete(call, json_incref(proof->answer));
 	if (json_member_integer(proof->answer, "steps_count", 0) == 0)
 		proof->count = 0;
+	await_in_others(proof);
 	ask_all(proof, TRIES_AFTER);
 	if (!proof->waiting)
 		proof_end(proof);
@@ -206,7 +259,8 @@ static struct proof *proof_new(struct tool_call *call, const struct tool *tool)
 {
 	const struct tool_services *services = tool_call_services(call);
 	struct ip_address addresses[PEERS_MOST];
-	struct proof *proof = calloc(1, sizeof(*proof));
+	struct proof **proofs = dispatcher_proofs(tool_call_dispatcher(call));
+	struct proof *proof = calloc(1, sizeof(*proof)), *other;
 
 	if (!proof)
 		return NULL;
@@ -216,7 +270,26 @@ static struct proof *proof_new(struct tool_call *call, const struct tool *tool)
 		proof->count = link_manager_peers(services->link_manager, addresses, PEERS_MOST);
 	for (unsigned i = 0; i < proof->count; i++)
 		proof->peers[i] = (struct peer){.proof = proof, .address = addresses[i]};
+	DL_FOREACH(*proofs, other)
+		if (other->answer)
+			await_as(proof, other);
+	DL_APPEND(*proofs, proof);
 	return proof;
+}
+
+int change_check_proved(const struct tool_call *call, uint64_t transaction, struct error *error)
+{
+	const struct proof *proof;
+	int r;
+
+	DL_FOREACH(*dispatcher_proofs(tool_call_dispatcher(call)), proof)
+		if (proof->transaction == transaction) {
+			r = error_set(error, ERROR_TX_NOT_PENDING, "transaction",
+				      "transaction %" PRIu64 " is not proved yet", transaction);
+			error_hint(error, "wait for the answer of the call that made it");
+			return r;
+		}
+	return 0;
 }
 
 int change_run_proved(struct tool_call *call, const struct tool *tool, json_t **ret,

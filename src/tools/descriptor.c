@@ -75,6 +75,11 @@ struct dispatcher *tool_call_dispatcher(const struct tool_call *call)
 	return call->dispatcher;
 }
 
+struct proof **dispatcher_proofs(struct dispatcher *dispatcher)
+{
+	return &dispatcher->proofs;
+}
+
 void tool_call_note_transaction(struct tool_call *call, uint64_t transaction)
 {
 	call->transaction = transaction;

@@ -14,6 +14,7 @@ struct dispatcher {
 	uint64_t calls;	    /* number of the last one */
 	bool record_failed; /* the last call could not be recorded */
 	sd_event_source *flush;
+	struct proof *proofs;
 };
 
 struct tool_call {

@@ -14,6 +14,7 @@
 #include "mcp.h"
 
 struct dispatcher;
+struct proof;
 
 /* Who asks, by the kernel's word. */
 struct caller {
@@ -60,6 +61,9 @@ void dispatcher_cancel(struct tool_call *call);
 /* ---- for tools ---- */
 
 struct dispatcher *tool_call_dispatcher(const struct tool_call *call);
+
+/* The first of the proofs under way (change_proved.c), which keeps their list. */
+struct proof **dispatcher_proofs(struct dispatcher *dispatcher);
 
 /* The tables of a tool with what is common to all of its sort. */
 struct field_tables tool_parameters(const struct tool *tool);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "change.h"
+#include "change_proved.h"
 #include "common.h"
 #include "dispatch.h"
 
@@ -128,6 +129,8 @@ static int call_confirm(struct tool_call *call, json_t **ret, struct error *erro
 	int64_t number = json_member_integer(tool_call_arguments(call), "transaction", 0);
 	int r = check_owner(call, (uint64_t)number, error);
 
+	if (r == 0)
+		r = change_check_proved(call, (uint64_t)number, error);
 	if (r == 0)
 		r = transaction_confirm(tool_call_core(call), (uint64_t)number, error);
 	if (r < 0)

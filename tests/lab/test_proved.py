@@ -95,3 +95,60 @@ def test_client_that_goes_leaves_nothing_unproved(home, daemon):
         wait_for(lambda: rules(daemon) != before, 2, what="the change")
         client.close()
         wait_for(lambda: rules(daemon) == before, 8, what="the former rules")
+
+
+def test_nobody_confirms_what_is_not_proved_yet(home, daemon):
+    """Nor does it help to leave then: the change goes at once, not at its deadline."""
+    before = rules(daemon)
+    with session(daemon.host, home["router"]):
+        client = daemon.client()
+        send(client, "net.apply", **rule_against("192.168.1.1"), confirm_within=600)
+        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        number = daemon.call("tx.history")["transactions"][0]["number"]
+        refused = daemon.refusal("tx.confirm", transaction=number)
+        assert refused["code"] == "tx.not_pending" and "proved" in refused["message"]
+        client.close()
+        wait_for(lambda: rules(daemon) == before, 1, what="the former rules")
+        assert daemon.host.pings("192.168.1.1")
+
+
+def test_change_amidst_a_proof_is_held_to_the_same_peers(home, daemon):
+    """Who does not answer because of a change that is not proved yet did answer before."""
+    before = rules(daemon)
+    with session(daemon.host, home["router"]):
+        client = daemon.client()
+        send(client, "net.apply", **rule_against("192.168.1.1"))
+        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        other = rule_against("192.168.1.1")
+        other["rules"][0]["to"] = "192.168.1.0/30"
+        refused = daemon.refusal("net.apply", **other)
+        assert refused["code"] == "tx.peer_lost"
+        assert rules(daemon) == before and daemon.host.pings("192.168.1.1")
+        client.close()
+
+
+def test_harmless_change_amidst_a_proof_that_fails_stays(home, daemon):
+    before = rules(daemon)
+    with session(daemon.host, home["router"]):
+        client = daemon.client()
+        send(client, "net.apply", **rule_against("192.168.1.1"))
+        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        assert daemon.call("net.route_add", destination="198.18.0.0/15",
+                           type="blackhole")["state"] == "committed"  # fmt: skip
+        wait_for(lambda: rules(daemon) == before, 2, what="the former rules")
+        assert daemon.host.ip("route", "show", "198.18.0.0/15", "type", "blackhole")
+        client.close()
+
+
+def test_change_that_is_undone_amidst_its_proof_is_not_called_pending(home, daemon):
+    before = rules(daemon)
+    with session(daemon.host, home["router"]):
+        client = daemon.client()
+        send(client, "net.apply", **rule_against("192.168.1.1"), confirm_within=600)
+        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        number = daemon.call("tx.history")["transactions"][0]["number"]
+        assert daemon.call("tx.undo", transaction=number)["state"] == "committed"
+        answer = client.receive()
+        assert answer["result"]["isError"], answer
+        assert rules(daemon) == before
+        client.close()
