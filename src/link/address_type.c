@@ -175,16 +175,15 @@ static int address_remove(struct core *core, const struct address_spec *spec, st
 
 	if (!link)
 		return 0;
-	if (routes_kept_collect(core, link->index, &spec->prefix, &kept) < 0)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot remove an address");
+	snprintf(what, sizeof(what), "keeping the routes of %s", spec->link);
+	r = routes_kept_collect(core, link->index, &spec->prefix, &kept);
+	if (r < 0)
+		return kernel_error(core, r, what, error);
 	r = address_request(core, false, spec, error);
 	if (r < 0)
 		return r;
 	r = routes_kept_put_back(core, &kept);
-	if (r >= 0)
-		return 0;
-	snprintf(what, sizeof(what), "keeping the routes of %s", spec->link);
-	return kernel_error(core, r, what, error);
+	return r < 0 ? kernel_error(core, r, what, error) : 0;
 }
 
 static int address_apply(struct core *core, const void *before, const void *after,

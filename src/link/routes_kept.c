@@ -1,10 +1,11 @@
 #include "routes_kept.h"
 
 #include <linux/rtnetlink.h>
+#include <string.h>
 
 void routes_kept_clear(struct routes_kept *kept)
 {
-	free(kept->routes);
+	free(kept->messages);
 	*kept = (struct routes_kept){0};
 }
 
@@ -21,42 +22,72 @@ static bool is_last_address(const struct observed *observed, int link,
 	return others == 1;
 }
 
-/* The kernel's own follow from the address, and what is sent from it goes with it. */
+/* The kernel's own follow from the address, what is sent from it goes with it, and those by a
+ * nexthop object stay. */
 static bool needs_no_address(const struct route *route, int link, const struct ip_prefix *prefix)
 {
 	return route->link == link && route->destination.address.family == AF_INET &&
 	       route->nexthops <= 1 && route->protocol != RTPROT_KERNEL &&
+	       !(route->flags & ROUTE_BY_OBJECT) &&
 	       !ip_address_equal(&route->source, &prefix->address);
 }
 
-static int append(struct routes_kept *kept, const struct route *route)
+struct collection {
+	struct routes_kept *kept;
+	int link;
+	const struct ip_prefix *prefix;
+};
+
+/* The dumped message as a request: made where nothing is, and without what is only told. */
+static int append(struct routes_kept *kept, const struct nlmsghdr *told)
 {
-	struct route *grown = realloc(kept->routes, (kept->count + 1) * sizeof(*grown));
+	size_t room = NLMSG_ALIGN(told->nlmsg_len);
+	uint8_t *grown = realloc(kept->messages, kept->length + room);
+	struct nlmsghdr *message;
+	struct rtmsg *route;
 
 	if (!grown)
 		return -ENOMEM;
-	kept->routes = grown;
-	grown[kept->count++] = *route;
+	kept->messages = grown;
+	message = (void *)(grown + kept->length);
+	memset(message, 0, room);
+	memcpy(message, told, told->nlmsg_len);
+	message->nlmsg_flags = NLM_F_REQUEST | NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL;
+	message->nlmsg_pid = 0;
+	route = NLMSG_DATA(message);
+	route->rtm_flags &= RTNH_F_ONLINK;
+	kept->length += room;
 	return 0;
+}
+
+static int take_route(const struct nlmsghdr *message, void *userdata)
+{
+	struct collection *collection = userdata;
+	union object object;
+	enum object_kind kind;
+
+	if (netlink_parse(message, &kind, &object) != 0 || kind != OBJECT_ROUTE ||
+	    !needs_no_address(&object.route, collection->link, collection->prefix))
+		return 0;
+	return append(collection->kept, message);
 }
 
 int routes_kept_collect(struct core *core, int link, const struct ip_prefix *prefix,
 			struct routes_kept *ret)
 {
-	struct observed *observed = core_observed(core);
-	const struct route *route = NULL;
-	int r = 0;
+	struct collection collection = {ret, link, prefix};
+	uint8_t buffer[NETLINK_MESSAGE_MAX];
+	int r;
 
 	*ret = (struct routes_kept){0};
-	/* What the steps before this one did is in the mirror only now. What it cannot read is
-	 * mended by convergence. */
-	(void)observed_drain(observed);
-	if (!is_last_address(observed, link, prefix))
+	/* What the steps before this one did is in the mirror only now. */
+	(void)observed_drain(core_observed(core));
+	if (!is_last_address(core_observed(core), link, prefix))
 		return 0;
-	while (r == 0 && (route = observed_next_route(observed, route)))
-		if (needs_no_address(route, link, prefix))
-			r = append(ret, route);
-	return r;
+	r = netlink_query(core_netlink(core), netlink_build_link_routes_dump(buffer, AF_INET, link),
+			  take_route, &collection);
+	/* Interrupted by what changed meanwhile, it has what did not. */
+	return r == -EAGAIN ? 0 : r;
 }
 
 static bool is_gone_by_itself(int r)
@@ -69,13 +100,11 @@ int routes_kept_put_back(struct core *core, const struct routes_kept *kept)
 {
 	int first = 0;
 
-	for (size_t i = 0; i < kept->count; i++) {
-		char buffer[NETLINK_MESSAGE_MAX];
-		struct nlmsghdr *message = netlink_build_route(buffer, true, &kept->routes[i]);
-		int r;
+	for (size_t at = 0; at < kept->length;) {
+		struct nlmsghdr *message = (void *)(kept->messages + at);
+		int r = netlink_request(core_netlink(core), message);
 
-		message->nlmsg_flags ^= NLM_F_REPLACE | NLM_F_EXCL;
-		r = netlink_request(core_netlink(core), message);
+		at += NLMSG_ALIGN(message->nlmsg_len);
 		if (r < 0 && !is_gone_by_itself(r) && first == 0)
 			first = r;
 	}

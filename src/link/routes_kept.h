@@ -3,15 +3,16 @@
  *
  * With the last IPv4 address of a link the kernel takes away all its IPv4 routes (fib_frontend.c,
  * fib_inetaddr_event()), also those that need no address there: of a link whose address is replaced
- * by none, a blackhole's neighbour, another program's. Those are put back at once.
+ * by none, a blackhole's neighbour, another program's. Those are put back at once, as the kernel
+ * itself told them: the mirror knows neither all that a route may say nor all routes.
  */
 #pragma once
 
 #include "link.h"
 
 struct routes_kept {
-	struct route *routes; /* owned */
-	size_t count;
+	uint8_t *messages; /* owned: one after the other, aligned, as they are sent again */
+	size_t length;
 };
 
 void routes_kept_clear(struct routes_kept *kept);
@@ -19,7 +20,7 @@ void routes_kept_clear(struct routes_kept *kept);
 /*
  * Fills `ret` with the routes that would go with the address `prefix` of the link, and need not:
  * nothing unless it is the last one of IPv4. `ret` is to be cleared also after an error. Returns 0
- * or -ENOMEM.
+ * or a negative errno.
  */
 int routes_kept_collect(struct core *core, int link, const struct ip_prefix *prefix,
 			struct routes_kept *ret);

@@ -220,6 +220,14 @@ struct nlmsghdr *netlink_build_table_dump(void *buffer, int family, uint32_t tab
 	return message;
 }
 
+struct nlmsghdr *netlink_build_link_routes_dump(void *buffer, int family, int link)
+{
+	struct nlmsghdr *message = netlink_build_table_dump(buffer, family, 0);
+
+	mnl_attr_put_u32(message, RTA_OIF, (uint32_t)link);
+	return message;
+}
+
 struct nlmsghdr *netlink_build_route_get(void *buffer, const struct ip_address *address)
 {
 	struct nlmsghdr *message = begin(buffer, RTM_GETROUTE, 0);

@@ -111,6 +111,8 @@ struct nlmsghdr *netlink_build_multipath_route(void *buffer, const struct route 
 					       const struct nexthops *nexthops);
 /* A dump of the routes of one family and table (0: of all). -ENOENT when there is no such table. */
 struct nlmsghdr *netlink_build_table_dump(void *buffer, int family, uint32_t table);
+/* A dump of the routes of one family, of all tables, that lead to the link. */
+struct nlmsghdr *netlink_build_link_routes_dump(void *buffer, int family, int link);
 /* The message says as much as the kernel's own, so that netlink_parse() makes of it what it will
  * make of the rule's announcement. A rule is deleted by what is set, its protocol included. */
 struct nlmsghdr *netlink_build_rule(void *buffer, bool add, const struct rule *rule);
