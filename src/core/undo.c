@@ -80,10 +80,12 @@ static const json_t *wanted_before(struct core *core, const json_t *change, json
 	return wanted;
 }
 
+/* `known` is NULL for an undoing that is undone: what it took away is to come back. */
 static int undo_edit(struct core *core, struct proposal *proposal, const json_t *change,
 		     json_t *known, struct error *error)
 {
-	const json_t *before = wanted_before(core, change, known);
+	const json_t *before =
+		known ? wanted_before(core, change, known) : json_object_get(change, "before");
 	struct resource *resource;
 	int r;
 
@@ -157,6 +159,7 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 	const json_t *changes = json_object_get(entry, "changes"), *change;
 	_cleanup_json_ json_t *dependants = dependants_of(core, changes, number);
 	_cleanup_json_ json_t *known = json_object();
+	bool is_undoing = strcmp(json_member_text(entry, "tool") ?: "", "tx.undo") == 0;
 	size_t i;
 
 	if (!dependants || !known)
@@ -168,7 +171,7 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 
 		if (changed_since(core, change, number))
 			continue;
-		r = undo_edit(core, proposal, change, known, error);
+		r = undo_edit(core, proposal, change, is_undoing ? NULL : known, error);
 		if (r < 0)
 			return r;
 	}

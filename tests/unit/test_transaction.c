@@ -304,6 +304,26 @@ static void test_undo(void **state)
 				     &error) < 0);
 }
 
+static void test_undoing_is_undone(void **state)
+{
+	struct world *world = *state;
+	struct provenance who = {.owner = "tester", .reason = "after all"};
+	uint64_t first = put(world, "a", 1), second = put(world, "a", 2);
+	struct outcome outcome = {0};
+	struct error error;
+
+	assert_true(second > first);
+	assert_int_equal(transaction_undo(world->core, second, ASKER_ADMINISTRATOR, &who, false,
+					  &outcome, &error),
+			 0);
+	assert_int_equal(world->kernel[0], 1);
+	assert_int_equal(transaction_undo(world->core, outcome.transaction, ASKER_ADMINISTRATOR,
+					  &who, false, NULL, &error),
+			 0);
+	assert_int_equal(world->kernel[0], 2);
+	outcome_clear(&outcome);
+}
+
 static void test_undo_of_a_removal_brings_the_old_provenance_back(void **state)
 {
 	struct world *world = *state;
@@ -556,6 +576,7 @@ int main(void)
 		TEST(test_kernel_that_lies_is_found_out),
 		TEST(test_side_effect_of_a_later_step_is_mended),
 		TEST(test_undo),
+		TEST(test_undoing_is_undone),
 		TEST(test_undo_of_a_removal_brings_the_old_provenance_back),
 		TEST(test_children_follow_their_parent),
 		TEST(test_unconfirmed_is_taken_back),
