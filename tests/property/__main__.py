@@ -15,6 +15,8 @@ from steps import steps as random_steps  # noqa: E402
 def progress(number: int) -> None:
     if sys.stderr.isatty():
         print(f"\rstep {number}", end="", file=sys.stderr, flush=True)
+    elif number % 1000 == 0:
+        print(f"step {number}", flush=True)
 
 
 def main() -> int:
