@@ -37,6 +37,13 @@ static struct change *change_find(const struct collection *collection, const cha
 	return place ? &collection->plan->changes[place->index] : NULL;
 }
 
+void *room_for_one(void *array, size_t count, size_t size)
+{
+	bool is_full = (count & (count - 1)) == 0;
+
+	return is_full ? realloc(array, (count ? 2 * count : 1) * size) : array;
+}
+
 /* The change of resource `id`, made when there is none yet. */
 static struct change *change_of(struct collection *collection, const char *id)
 {
@@ -46,7 +53,7 @@ static struct change *change_of(struct collection *collection, const char *id)
 
 	if (change)
 		return change;
-	grown = realloc(plan->changes, (plan->changes_count + 1) * sizeof(*grown));
+	grown = room_for_one(plan->changes, plan->changes_count, sizeof(*grown));
 	if (!grown)
 		return NULL;
 	plan->changes = grown;

@@ -74,7 +74,10 @@ struct plan {
 	json_t *waiting; /* array of {resource, why} */
 };
 
-/* changes.c: fills the changes of a plan that has none yet. */
+/* changes.c: room for one more behind the `count` members of an array that only this function made
+ * larger. The array, moved perhaps, or NULL without memory: then it is as it was. */
+void *room_for_one(void *array, size_t count, size_t size);
+/* Fills the changes of a plan that has none yet. */
 int changes_collect(struct plan *plan, const struct proposal *proposal, struct error *error);
 /* Do both specifications say the same? */
 bool spec_equal(const struct resource_type *type, const void *a, const void *b);

@@ -23,7 +23,7 @@ static int changes_validate(struct plan *plan, struct error *error)
 static int step_append(struct plan *plan, const struct resource_type *type, const char *id,
 		       const void *before, const void *after)
 {
-	struct step *grown = realloc(plan->steps, (plan->steps_count + 1) * sizeof(*grown));
+	struct step *grown = room_for_one(plan->steps, plan->steps_count, sizeof(*grown));
 	struct step *step;
 
 	if (!grown)

@@ -4,6 +4,9 @@
 
 #include "core-internal.h"
 
+#define READ_BACK_TIME	    (100 * USEC_PER_MSEC)
+#define READ_BACK_TIME_STEP (USEC_PER_MSEC / 10)
+
 /* Undoes steps[0..count) in reverse order, by their inverses. Returns how many of them failed. */
 static unsigned steps_undo(struct core *core, const struct step *steps, size_t count)
 {
@@ -41,10 +44,13 @@ static int step_verify(struct core *core, const struct plan *plan, const struct 
 			 step->id);
 }
 
-static int read_back(struct core *core, struct error *error)
+/* Of very many steps the announcements are more than the socket holds: then all is read anew. */
+static int read_back(struct core *core, const struct plan *plan, struct error *error)
 {
+	usec_t timeout = READ_BACK_TIME + plan->steps_count * READ_BACK_TIME_STEP;
+
 	if (observed_drain(core->observed) == 0 ||
-	    observed_wait_synchronised(core->observed, 100 * USEC_PER_MSEC) >= 0)
+	    observed_wait_synchronised(core->observed, timeout) >= 0)
 		return 0;
 	return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
 			 "the kernel's state could not be read back in time");
@@ -70,12 +76,12 @@ static int steps_mend(struct core *core, const struct plan *plan, struct error *
 	for (size_t i = 0; r >= 0 && i < plan->steps_count; i++)
 		if (plan->steps[i].after && step_verify(core, plan, &plan->steps[i], error) < 0)
 			r = step_mend(core, &plan->steps[i], error);
-	return r < 0 ? r : read_back(core, error);
+	return r < 0 ? r : read_back(core, plan, error);
 }
 
 static int steps_verify(struct core *core, const struct plan *plan, struct error *error)
 {
-	int r = read_back(core, error);
+	int r = read_back(core, plan, error);
 
 	if (r >= 0)
 		r = steps_mend(core, plan, error);

@@ -152,11 +152,13 @@ static int device_observe(struct core *core, const void *wanted, void *ret_spec)
 	const struct device_spec *spec = wanted;
 	const struct link *link = observed_link_by_name(observed, spec->name);
 
-	if (link) {
-		device_spec_of(observed, link, ret_spec);
-		return 1;
-	}
-	return spec->parent[0] && !observed_link_by_name(observed, spec->parent) ? -ENODEV : 0;
+	/* Also where there is a device of its name that lies on another link. */
+	if (spec->parent[0] && !observed_link_by_name(observed, spec->parent))
+		return -ENODEV;
+	if (!link)
+		return 0;
+	device_spec_of(observed, link, ret_spec);
+	return 1;
 }
 
 static bool device_satisfied(const void *wanted, const void *observed)
@@ -214,7 +216,8 @@ static int device_validate(struct core *core, const void *data, struct error *er
 	const struct device_spec *spec = data;
 	const struct link *link = observed_link_by_name(observed, spec->name);
 
-	if (link)
+	/* What lies on a link that is not there waits, and changes nothing that is. */
+	if (link && (!spec->parent[0] || observed_link_by_name(observed, spec->parent)))
 		return device_may_become(observed, link, spec, error);
 	if (!spec->peer[0] || !observed_link_by_name(observed, spec->peer))
 		return 0;

@@ -164,6 +164,20 @@ def test_every_kind_is_made_at_the_start(daemon):
     assert not [line for line in monitor.lines() if "br7" in line or "ve7" in line]
 
 
+def test_device_goes_back_to_a_parent_that_is_not_there(daemon):
+    """Withdrawing that is no change of what cannot be changed: the device goes, and waits."""
+    host, last = daemon.host, daemon.last_event()
+    macvlan = {"name": "mv9", "kind": "macvlan"}
+    answer = daemon.call("net.apply", links=[macvlan | {"macvlan": {"parent": "absent0"}}])
+    assert "device/mv9" in [entry["resource"] for entry in answer["waiting"]]
+    daemon.call("net.apply", links=[macvlan | {"macvlan": {"parent": "pa"}}], confirm_within=1)
+    assert host.has_interface("mv9")
+    wait_for(lambda: not host.has_interface("mv9"), 5, what="the end of the unconfirmed device")
+    assert not daemon.events("tx.rollback_failed", after=last)
+    host.run("ip", "link", "add", "absent0", "type", "veth", "peer", "name", "absent1")
+    wait_for(lambda: host.has_interface("mv9"), 5, what="the device on its parent")
+
+
 def has_address(host: Host, name: str) -> bool:
     """Of the lease's network; the link need not be there."""
     links = [link for link in host.ip("-4", "addr") if link.get("ifname") == name]
