@@ -39,6 +39,7 @@
 
 #include "common.h"
 #include "processes.h"
+#include "routable.h"
 
 #define PING_EVERY_MS	 2
 #define PING_POLL_NS	 500000
@@ -77,19 +78,6 @@ static void note(double *when, double now)
 {
 	if (*when == 0)
 		*when = now;
-}
-
-static bool is_routable(const struct ifaddrmsg *address, size_t left)
-{
-	for (struct rtattr *at = IFA_RTA(address); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
-		uint32_t value;
-
-		if (at->rta_type != IFA_LOCAL || RTA_PAYLOAD(at) != sizeof(value))
-			continue;
-		memcpy(&value, RTA_DATA(at), sizeof(value));
-		return ntohl(value) >> 16 != 0xa9fe && ntohl(value) >> 24 != 127;
-	}
-	return false;
 }
 
 static int outgoing_link(const struct rtmsg *route, size_t left)

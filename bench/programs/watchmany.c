@@ -21,6 +21,7 @@
 
 #include "common.h"
 #include "processes.h"
+#include "routable.h"
 
 #define RECEIVE_BUFFER (64 << 20)
 #define INDEX_MAX      65536
@@ -36,19 +37,6 @@ static void note(int index, uint8_t what)
 		return;
 	state[index] |= what;
 	ready += state[index] == IS_READY;
-}
-
-static bool is_routable(const struct ifaddrmsg *address, size_t left)
-{
-	for (struct rtattr *at = IFA_RTA(address); RTA_OK(at, left); at = RTA_NEXT(at, left)) {
-		uint32_t value;
-
-		if (at->rta_type != IFA_LOCAL || RTA_PAYLOAD(at) != sizeof(value))
-			continue;
-		memcpy(&value, RTA_DATA(at), sizeof(value));
-		return ntohl(value) >> 16 != 0xa9fe && ntohl(value) >> 24 != 127;
-	}
-	return false;
 }
 
 static void take_address(const struct nlmsghdr *header)

@@ -2,9 +2,9 @@
  * Routes that outlive the last address of their link.
  *
  * With the last IPv4 address of a link the kernel takes away all its IPv4 routes (fib_frontend.c,
- * fib_inetaddr_event()), also those that need no address there: of a link whose address is replaced
- * by none, a blackhole's neighbour, another program's. Those are put back at once, as the kernel
- * itself told them: the mirror knows neither all that a route may say nor all routes.
+ * fib_inetaddr_event()), also those that need no address there, whoever made them. Those are put
+ * back at once, as the kernel itself told them: the mirror knows neither all that a route may say
+ * nor all routes.
  */
 #pragma once
 

@@ -29,10 +29,13 @@ def rules(daemon: Daemon) -> list[int]:
     return [rule["priority"] for rule in daemon.host.ip("-4", "rule", "show")]
 
 
-def send(client: McpClient, tool: str, /, **arguments: Any) -> None:
-    """Call a tool, and do not wait for its answer."""
-    call = {"name": tool, "arguments": arguments}
+def cut_off(daemon: Daemon, **options: Any) -> McpClient:
+    """The client of a change that is made, and that the router's silence has not undone yet."""
+    before, client = rules(daemon), daemon.client()
+    call = {"name": "net.apply", "arguments": rule_against("192.168.1.1") | options}
     client.send({"jsonrpc": "2.0", "id": 99, "method": "tools/call", "params": call})
+    wait_for(lambda: rules(daemon) != before, 2, what="the change")
+    return client
 
 
 def test_change_that_cuts_a_peer_off_is_taken_back(home, daemon):
@@ -77,9 +80,7 @@ def test_daemon_that_dies_before_the_proof_takes_the_change_back(home, daemon):
     host = daemon.host
     before = rules(daemon)
     with session(host, home["router"]):
-        client = daemon.client()
-        send(client, "net.apply", **rule_against("192.168.1.1"))
-        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        client = cut_off(daemon)
         daemon.kill()
         client.close()
         assert rules(daemon) != before
@@ -90,9 +91,7 @@ def test_daemon_that_dies_before_the_proof_takes_the_change_back(home, daemon):
 def test_client_that_goes_leaves_nothing_unproved(home, daemon):
     before = rules(daemon)
     with session(daemon.host, home["router"]):
-        client = daemon.client()
-        send(client, "net.apply", **rule_against("192.168.1.1"))
-        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        client = cut_off(daemon)
         client.close()
         wait_for(lambda: rules(daemon) == before, 8, what="the former rules")
 
@@ -101,9 +100,7 @@ def test_nobody_confirms_what_is_not_proved_yet(home, daemon):
     """Nor does it help to leave then: the change goes at once, not at its deadline."""
     before = rules(daemon)
     with session(daemon.host, home["router"]):
-        client = daemon.client()
-        send(client, "net.apply", **rule_against("192.168.1.1"), confirm_within=600)
-        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        client = cut_off(daemon, confirm_within=600)
         number = daemon.call("tx.history")["transactions"][0]["number"]
         refused = daemon.refusal("tx.confirm", transaction=number)
         assert refused["code"] == "tx.not_pending" and "proved" in refused["message"]
@@ -116,9 +113,7 @@ def test_change_amidst_a_proof_is_held_to_the_same_peers(home, daemon):
     """Who does not answer because of a change that is not proved yet did answer before."""
     before = rules(daemon)
     with session(daemon.host, home["router"]):
-        client = daemon.client()
-        send(client, "net.apply", **rule_against("192.168.1.1"))
-        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        client = cut_off(daemon)
         other = rule_against("192.168.1.1")
         other["rules"][0]["to"] = "192.168.1.0/30"
         refused = daemon.refusal("net.apply", **other)
@@ -130,9 +125,7 @@ def test_change_amidst_a_proof_is_held_to_the_same_peers(home, daemon):
 def test_harmless_change_amidst_a_proof_that_fails_stays(home, daemon):
     before = rules(daemon)
     with session(daemon.host, home["router"]):
-        client = daemon.client()
-        send(client, "net.apply", **rule_against("192.168.1.1"))
-        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        client = cut_off(daemon)
         assert daemon.call("net.route_add", destination="198.18.0.0/15",
                            type="blackhole")["state"] == "committed"  # fmt: skip
         wait_for(lambda: rules(daemon) == before, 2, what="the former rules")
@@ -143,9 +136,7 @@ def test_harmless_change_amidst_a_proof_that_fails_stays(home, daemon):
 def test_change_that_is_undone_amidst_its_proof_is_not_called_pending(home, daemon):
     before = rules(daemon)
     with session(daemon.host, home["router"]):
-        client = daemon.client()
-        send(client, "net.apply", **rule_against("192.168.1.1"), confirm_within=600)
-        wait_for(lambda: rules(daemon) != before, 2, what="the change")
+        client = cut_off(daemon, confirm_within=600)
         number = daemon.call("tx.history")["transactions"][0]["number"]
         assert daemon.call("tx.undo", transaction=number)["state"] == "committed"
         answer = client.receive()
