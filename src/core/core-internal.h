@@ -134,6 +134,8 @@ void drift_follow(struct core *core, struct proposal *proposal);
 
 /* deadlines.c */
 int deadlines_arm(struct core *core);
+/* The deadline of a pending transaction is another one now. */
+void deadlines_forget(struct core *core, uint64_t number);
 /* Takes back and expires what is overdue now, and arms the timer for the rest. */
 int deadlines_meet(struct core *core);
 
@@ -160,6 +162,13 @@ void side_effects_undo(struct core *core, const struct side_effects *effects);
 /* recovery.c */
 int recovery_run(struct core *core, struct error *error);
 
+/* unproved.c: within the SQLite transaction that ends the entry. */
+int unproved_note(struct core *core, uint64_t number, uint64_t undoes, struct error *error);
+int unproved_forget(struct core *core, uint64_t number, struct error *error);
+
+/* undo.c */
+void undone_publish(struct core *core, uint64_t number, const char *why);
+
 /* transaction.c */
 /* Puts the resources of a committed plan into intent, and takes those that are gone out of it. */
-void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction);
+void intent_adopt(struct core *core, struct plan *plan);

@@ -36,6 +36,11 @@ static usec_t deadline_of(const struct pending *pending, const json_t *entry)
 	return usec_add(pending->now, usec_sub(known->until, boottime));
 }
 
+void deadlines_forget(struct core *core, uint64_t number)
+{
+	core->unconfirmed[number % UNCONFIRMED_KNOWN].number = 0;
+}
+
 static int pending_look(json_t *entry, void *userdata)
 {
 	struct pending *pending = userdata;

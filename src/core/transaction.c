@@ -107,26 +107,32 @@ static int steps_apply(struct core *core, const struct plan *plan, struct error 
 
 static int mark_undone(struct core *core, const struct proposal *proposal, struct error *error)
 {
-	return journal_mark(core->store, proposal->undoes, TRANSACTION_UNDONE,
-			    proposal->provenance.reason, error);
+	int r = unproved_forget(core, proposal->undoes, error);
+
+	return r < 0 ? r
+		     : journal_mark(core->store, proposal->undoes, TRANSACTION_UNDONE,
+				    proposal->provenance.reason, error);
 }
 
 static int commit(struct core *core, const struct proposal *proposal, struct plan *plan,
 		  const struct outcome *outcome, struct error *error)
 {
-	int r = journal_commit_begin(core->store, proposal->durable, error);
+	/* What a power cut takes before it is proved need not come back. */
+	bool durable = proposal->durable && !proposal->proved_within;
+	int r = journal_commit_begin(core->store, durable, error);
 
 	for (size_t i = 0; r >= 0 && i < plan->changes_count; i++) {
 		struct change *change = &plan->changes[i];
 
 		if (change->after) {
-			change->after->transaction = outcome->transaction;
 			r = journal_put_resource(core->store, change->after, error);
 		} else {
 			r = journal_delete_resource(core->store, change->id, error);
 		}
 	}
-	if (r >= 0 && proposal->undoes)
+	if (r >= 0 && proposal->proved_within)
+		r = unproved_note(core, outcome->transaction, proposal->undoes, error);
+	else if (r >= 0 && proposal->undoes)
 		r = mark_undone(core, proposal, error);
 	if (r >= 0)
 		r = journal_commit_end(core->store, outcome->transaction, outcome->state,
@@ -136,7 +142,18 @@ static int commit(struct core *core, const struct proposal *proposal, struct pla
 	return r;
 }
 
-void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction)
+/* What is restored as if nothing had been keeps the number by which it can be undone. */
+static void number_changes(const struct proposal *proposal, struct plan *plan, uint64_t transaction)
+{
+	for (size_t i = 0; i < plan->changes_count; i++) {
+		struct resource *after = plan->changes[i].after;
+
+		if (after && !(proposal->keeps_numbers && after->transaction))
+			after->transaction = transaction;
+	}
+}
+
+void intent_adopt(struct core *core, struct plan *plan)
 {
 	for (size_t i = 0; i < plan->changes_count; i++) {
 		struct change *change = &plan->changes[i];
@@ -153,7 +170,6 @@ void intent_adopt(struct core *core, struct plan *plan, uint64_t transaction)
 		}
 		after = TAKE_PTR(change->after);
 		if (after) {
-			after->transaction = transaction;
 			after->stands = !change->waits;
 			intent_add(core, after);
 		}
@@ -186,7 +202,10 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 		   const struct outcome *outcome, struct error *error)
 {
 	_cleanup_(side_effects_clear) struct side_effects effects = {0};
-	int r = side_effects_remember(core, &effects);
+	int r;
+
+	number_changes(proposal, plan, outcome->transaction);
+	r = side_effects_remember(core, &effects);
 	struct error ignored;
 
 	r = r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot remember the links")
@@ -212,7 +231,7 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 	}
 	if (plan->steps_count)
 		core->changed_at = clock_boottime_usec();
-	intent_adopt(core, plan, outcome->transaction);
+	intent_adopt(core, plan);
 	/* Where the disk still refuses, the timer of deadlines tries again. */
 	(void)store_catch_up(core, &ignored);
 	return 0;
@@ -270,7 +289,7 @@ static int leave_unchanged(struct core *core, const struct proposal *proposal,
 static int carry_out(struct core *core, const struct proposal *proposal, struct plan *plan,
 		     struct outcome *outcome, struct error *error)
 {
-	usec_t within = proposal->confirm_within ?: proposal->proved_within;
+	usec_t within = proposal->proved_within ?: proposal->confirm_within;
 	int r;
 
 	outcome->state = TRANSACTION_COMMITTED;
@@ -354,7 +373,11 @@ int transaction_check_pending(struct core *core, uint64_t number, struct error *
 	if (r < 0)
 		return r;
 	state = json_member_text(entry, "state");
-	if (strcmp(state, "pending") != 0) {
+	if (transaction_is_unproved(core, number)) {
+		r = error_set(error, ERROR_TX_NOT_PENDING, "transaction",
+			      "transaction %llu is not proved yet", (unsigned long long)number);
+		error_hint(error, "wait for the answer of the call that made it");
+	} else if (strcmp(state, "pending") != 0) {
 		r = error_set(error, ERROR_TX_NOT_PENDING, "transaction",
 			      "transaction %llu is %s and awaits no confirmation",
 			      (unsigned long long)number, state);

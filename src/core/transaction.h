@@ -29,8 +29,10 @@ struct proposal {
 	char parent[RESOURCE_KEY_MAX + 16]; /* of all resources that it puts, or "" */
 	usec_t expires;			    /* realtime, USEC_INFINITY for never */
 	usec_t confirm_within;		    /* rolled back unless confirmed; 0 for not asked */
-	usec_t proved_within;	/* the same, where who makes it confirms it himself; 0 for not so */
+	usec_t proved_within;	/* the same unless transaction_proved() is called; before that it
+				 * cannot be confirmed. 0 for not so */
 	uint64_t undoes;	/* transaction that is undone once this is committed; 0 for none */
+	bool keeps_numbers;	/* what is restored keeps its transaction's number, too */
 	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
 	enum asker asker;	/* guard rails may hold an agent that let an administrator pass */
 	bool unguarded;		/* what the network itself gave or took: no guard rail holds that */
@@ -94,11 +96,26 @@ int transaction_check_pending(struct core *core, uint64_t number, struct error *
 /* Makes a pending transaction stay. */
 int transaction_confirm(struct core *core, uint64_t number, struct error *error);
 
+/*
+ * Ends what `proved_within` began: the transaction stays, or is pending for `confirm_within` from
+ * now on (0: not so), with its deadline in `ret_deadline`; what it undoes is undone. Refused with
+ * tx.not_pending where it was taken back meanwhile.
+ */
+int transaction_proved(struct core *core, uint64_t number, usec_t confirm_within,
+		       usec_t *ret_deadline, struct error *error);
+bool transaction_is_unproved(const struct core *core, uint64_t number);
+
 /* Undoes a transaction: each resource that it changed becomes what it was before. Refused with
  * tx.not_undoable when a later transaction changed one of them. */
 int transaction_undo(struct core *core, uint64_t number, enum asker asker,
 		     const struct provenance *provenance, bool dry_run, struct outcome *ret,
 		     struct error *error);
+
+/* The same, to be proved within `proved_within`, unless nobody has confirmed what is undone: that
+ * goes in any case. Only transaction_proved() marks it as undone. */
+int transaction_undo_unproved(struct core *core, uint64_t number, enum asker asker,
+			      const struct provenance *provenance, usec_t proved_within,
+			      struct outcome *ret, struct error *error);
 
 /* Takes a transaction back as far as nothing later changed the same resources, whatever guard rails
  * say: what was not confirmed, or did not hold. */

@@ -152,6 +152,11 @@ static int refuse_undo(const json_t *dependants, uint64_t number, struct error *
 	return r;
 }
 
+static bool is_undoing(const json_t *entry)
+{
+	return strcmp(json_member_text(entry, "tool") ?: "", "tx.undo") == 0;
+}
+
 /* Collects the edits that undo the entry; `partial` leaves out what a later one changed. */
 static int undo_edits(struct core *core, const json_t *entry, uint64_t number, bool partial,
 		      struct proposal *proposal, struct error *error)
@@ -159,7 +164,6 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 	const json_t *changes = json_object_get(entry, "changes"), *change;
 	_cleanup_json_ json_t *dependants = dependants_of(core, changes, number);
 	_cleanup_json_ json_t *known = json_object();
-	bool is_undoing = strcmp(json_member_text(entry, "tool") ?: "", "tx.undo") == 0;
 	size_t i;
 
 	if (!dependants || !known)
@@ -171,66 +175,117 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 
 		if (changed_since(core, change, number))
 			continue;
-		r = undo_edit(core, proposal, change, is_undoing ? NULL : known, error);
+		r = undo_edit(core, proposal, change, is_undoing(entry) ? NULL : known, error);
 		if (r < 0)
 			return r;
 	}
 	return 0;
 }
 
-static int undo(struct core *core, const json_t *entry, uint64_t number, bool partial,
-		enum asker asker, const struct provenance *provenance, bool dry_run,
+void undone_publish(struct core *core, uint64_t number, const char *why)
+{
+	core_publish(core, "tx.undone", json_pack("{s:I}", "transaction", (json_int_t)number),
+		     "transaction %llu was undone: %s", (unsigned long long)number, why);
+}
+
+/* How an entry is undone. */
+struct undoing {
+	uint64_t number;
+	bool partial; /* leaves out what a later one changed */
+	enum asker asker;
+	const struct provenance *provenance;
+	usec_t proved_within;
+	bool dry_run;
+};
+
+static int undo(struct core *core, const json_t *entry, const struct undoing *how,
 		struct outcome *ret, struct error *error)
 {
 	_cleanup_proposal_ struct proposal proposal;
 	int r;
 
 	proposal_init(&proposal, "tx.undo");
-	proposal.provenance = *provenance;
-	proposal.asker = asker;
-	proposal.durable = !partial;
-	proposal.undoes = number;
+	proposal.provenance = *how->provenance;
+	proposal.asker = how->asker;
+	proposal.durable = !how->partial;
+	proposal.undoes = how->number;
+	proposal.proved_within = how->proved_within;
 	/* What was not confirmed goes in any case: nobody may be left to be kept out. */
-	proposal.unguarded = partial;
-	r = undo_edits(core, entry, number, partial, &proposal, error);
+	proposal.unguarded = how->partial;
+	proposal.keeps_numbers =
+		is_undoing(entry) && strcmp(json_member_text(entry, "state"), "pending") == 0;
+	r = undo_edits(core, entry, how->number, how->partial, &proposal, error);
 	if (r >= 0)
-		r = transaction_run(core, &proposal, dry_run, ret, error);
-	if (r >= 0 && !dry_run)
-		core_publish(core, "tx.undone",
-			     json_pack("{s:I}", "transaction", (json_int_t)number),
-			     "transaction %llu was undone: %s", (unsigned long long)number,
-			     provenance->reason);
+		r = transaction_run(core, &proposal, how->dry_run, ret, error);
+	if (r >= 0 && !how->dry_run && !how->proved_within)
+		undone_publish(core, how->number, how->provenance->reason);
 	return r;
 }
 
-int transaction_undo(struct core *core, uint64_t number, enum asker asker,
-		     const struct provenance *provenance, bool dry_run, struct outcome *ret,
-		     struct error *error)
+static int undo_as_asked(struct core *core, struct undoing how, struct outcome *ret,
+			 struct error *error)
 {
 	_cleanup_json_ json_t *entry = NULL;
+	uint64_t number = how.number;
 	const char *state;
 	int r = journal_get(core->store, number, &entry, error);
 
 	if (r < 0)
 		return r;
 	state = json_member_text(entry, "state");
+	if (strcmp(state, "pending") == 0)
+		how.proved_within = 0;
 	if (strcmp(state, "committed") != 0 && strcmp(state, "pending") != 0)
 		return error_set(error, ERROR_TX_NOT_UNDOABLE, "transaction",
 				 "transaction %llu is %s already", (unsigned long long)number,
 				 state);
-	return undo(core, entry, number, false, asker, provenance, dry_run, ret, error);
+	return undo(core, entry, &how, ret, error);
+}
+
+int transaction_undo(struct core *core, uint64_t number, enum asker asker,
+		     const struct provenance *provenance, bool dry_run, struct outcome *ret,
+		     struct error *error)
+{
+	const struct undoing how = {
+		.number = number,
+		.asker = asker,
+		.provenance = provenance,
+		.dry_run = dry_run,
+	};
+
+	return undo_as_asked(core, how, ret, error);
+}
+
+int transaction_undo_unproved(struct core *core, uint64_t number, enum asker asker,
+			      const struct provenance *provenance, usec_t proved_within,
+			      struct outcome *ret, struct error *error)
+{
+	const struct undoing how = {
+		.number = number,
+		.asker = asker,
+		.provenance = provenance,
+		.proved_within = proved_within,
+	};
+
+	return undo_as_asked(core, how, ret, error);
 }
 
 int transaction_withdraw(struct core *core, uint64_t number, const char *why, struct error *error)
 {
 	_cleanup_json_ json_t *entry = NULL;
 	struct provenance provenance = {.owner = "aiosnetd"};
+	const struct undoing how = {
+		.number = number,
+		.partial = true,
+		.asker = ASKER_DAEMON,
+		.provenance = &provenance,
+	};
 	int r = journal_get(core->store, number, &entry, error);
 
 	if (r < 0)
 		return r;
 	text_copy(provenance.reason, sizeof(provenance.reason), why);
-	return undo(core, entry, number, true, ASKER_DAEMON, &provenance, false, NULL, error);
+	return undo(core, entry, &how, NULL, error);
 }
 
 /* The members of a specification that a change put, took away or changed: name -> [before, after].

@@ -171,10 +171,32 @@ DEFINE_CLEANUP(struct link_manager *, link_manager_cleanup, link_manager_free)
  * core_start(). A link that is refused is told of, and tried again. */
 void link_manager_start(struct link_manager *manager);
 
-/* Who manages this host from outside: who is connected to a management port, and the single hosts
- * that were stated. At most `most` addresses; returns how many. Read from the kernel at most once a
- * second. */
-unsigned link_manager_peers(struct link_manager *manager, struct ip_address *ret, unsigned most);
+enum peer_standing {
+	PEER_CONNECTED, /* to a management port, perhaps a stranger */
+	PEER_AT_WORK,	/* more went to it than a stranger gets */
+	PEER_STATED,	/* by an administrator */
+	PEER_CALLER,	/* asks for the change: its process descends from one of the connection */
+};
+
+/* Somebody who manages this host from outside. */
+struct management_peer {
+	struct ip_address address;
+	char link[IFNAMSIZ]; /* by which an address of fe80::/10 is reached; else "" */
+	enum peer_standing standing;
+	uint64_t acknowledged; /* bytes that it has acknowledged on connections that stand */
+};
+
+/*
+ * Who manages this host from outside, those that count most first: at most `most`; returns how
+ * many. Where peers were stated it is those that are single hosts, and who is connected from the
+ * prefixes; else all who are connected to a management port. The connection that the process
+ * `caller` comes by is there in any case. Read from the kernel at most once a second.
+ */
+unsigned link_manager_peers(struct link_manager *manager, pid_t caller, struct management_peer *ret,
+			    unsigned most);
+/* Reads anew what the peers have acknowledged; as it was where that fails. */
+void link_manager_look_at_peers(struct link_manager *manager, struct management_peer *peers,
+				unsigned count);
 
 /* Looks again for links to configure, soon: those that were left alone may be others now. */
 void link_manager_look(struct link_manager *manager);

@@ -13,6 +13,3 @@ struct sessions;
 struct link_manager_config;
 int management_guard_add(struct core *core, const struct link_manager_config *config,
 			 struct sessions **ret);
-
-/* See link_manager_peers(). */
-unsigned sessions_peers(struct sessions *sessions, struct ip_address *ret, unsigned most);

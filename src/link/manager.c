@@ -7,6 +7,7 @@
 
 #include "link.h"
 #include "management.h"
+#include "sessions.h"
 #include "setting_watch.h"
 
 /* Before a link that was refused is tried again: doubling. */
@@ -358,9 +359,16 @@ void link_manager_start(struct link_manager *manager)
 	look(manager, "boot detection");
 }
 
-unsigned link_manager_peers(struct link_manager *manager, struct ip_address *ret, unsigned most)
+unsigned link_manager_peers(struct link_manager *manager, pid_t caller, struct management_peer *ret,
+			    unsigned most)
 {
-	return sessions_peers(manager->sessions, ret, most);
+	return sessions_peers(manager->sessions, manager->core, caller, ret, most);
+}
+
+void link_manager_look_at_peers(struct link_manager *manager, struct management_peer *peers,
+				unsigned count)
+{
+	sessions_look_at_peers(manager->sessions, peers, count);
 }
 
 void link_manager_look(struct link_manager *manager)

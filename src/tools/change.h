@@ -30,4 +30,6 @@ void change_provenance(const struct tool_call *call, struct provenance *ret);
 
 /* For tx.plan: another tool's arguments in place of the call's own. They are borrowed. */
 const json_t *tool_call_replace_arguments(struct tool_call *call, const json_t *arguments);
+const struct tool *tool_call_tool(const struct tool_call *call);
 uid_t tool_call_uid(const struct tool_call *call);
+pid_t tool_call_pid(const struct tool_call *call);

@@ -12,24 +12,26 @@
 #include "link/link.h"
 #include "online/ping.h"
 
-#define PEERS_MOST    4
+#define PEERS_MOST    16
 #define TRY_TIME      (250 * USEC_PER_MSEC) /* that an answer takes at most */
 #define TRIES_AFTER   6			    /* before the change once, after it so often */
 #define PROVED_WITHIN (5 * USEC_PER_SEC)    /* more than asking takes */
 
 struct peer {
 	struct proof *proof;
-	struct ip_address address;
+	struct management_peer who;
 	struct ping *ping;
 	sd_event_source *again; /* while there is no way to send to it */
 	unsigned tries;		/* that are left */
 	bool awaited;		/* answered before another change that is not proved yet */
 	bool answers;
+	bool has_mark;
+	uint64_t mark; /* what it had acknowledged TRY_TIME after the change */
 };
 
 struct proof {
 	struct tool_call *call;
-	const struct tool *tool;
+	change_make_t make;
 	struct peer peers[PEERS_MOST];
 	unsigned count;
 	unsigned waiting; /* pings under way */
@@ -94,11 +96,28 @@ static int ask_later(struct peer *peer)
 					  CLOCK_BOOTTIME, TRY_TIME, 1, on_again, peer);
 }
 
+/* Does it acknowledge on its connections what was sent to it after the change? That counts as an
+ * answer. What was acknowledged before, and only arrives, was in the mark. */
+static bool makes_progress(struct peer *peer)
+{
+	uint64_t before = peer->mark;
+
+	if (!peer->proof->answer)
+		return false;
+	link_manager_look_at_peers(tool_call_services(peer->proof->call)->link_manager, &peer->who,
+				   1);
+	peer->mark = peer->who.acknowledged;
+	if (peer->has_mark)
+		return peer->mark > before;
+	peer->has_mark = true;
+	return false;
+}
+
 /* An error comes sooner than an answer that is awaited in vain. */
 static void on_ping_done(const struct ping_result *result, void *userdata)
 {
 	struct peer *peer = userdata;
-	bool answered = result->statistics.answered > 0;
+	bool answered = result->statistics.answered > 0 || makes_progress(peer);
 
 	peer->ping = NULL;
 	if (answered || peer->tries == 0 ||
@@ -110,13 +129,14 @@ static void on_ping_done(const struct ping_result *result, void *userdata)
  * tries are used up. */
 static int ask(struct peer *peer)
 {
-	struct ping_request request = ping_request_default(&peer->address);
+	struct ping_request request = ping_request_default(&peer->who.address);
 
 	if (peer->tries == 0)
 		return -ETIMEDOUT;
 	peer->tries--;
 	request.count = 1;
 	request.timeout = TRY_TIME;
+	memcpy(request.interface, peer->who.link, sizeof(request.interface));
 	if (ping_start(&peer->ping, tool_call_event(peer->proof->call), &request, on_ping_done,
 		       peer, NULL) >= 0)
 		return 0;
@@ -150,7 +170,7 @@ static void keep_answering(struct proof *proof)
 static void await_also(struct proof *proof, const struct ip_address *address)
 {
 	for (unsigned i = 0; i < proof->count; i++)
-		if (ip_address_equal(&proof->peers[i].address, address))
+		if (ip_address_equal(&proof->peers[i].who.address, address))
 			proof->peers[i].awaited = true;
 }
 
@@ -159,7 +179,7 @@ static void await_also(struct proof *proof, const struct ip_address *address)
 static void await_as(struct proof *proof, const struct proof *made)
 {
 	for (unsigned i = 0; i < made->count; i++)
-		await_also(proof, &made->peers[i].address);
+		await_also(proof, &made->peers[i].who.address);
 }
 
 static void await_in_others(const struct proof *made)
@@ -177,7 +197,7 @@ static void fail_lost(struct proof *proof, const struct peer *peer)
 	struct error error, failed = {0};
 
 	proof->ended = true;
-	ip_address_print(&peer->address, text);
+	ip_address_print(&peer->who.address, text);
 	error_set(&error, ERROR_TX_PEER_LOST, NULL,
 		  "%s, who manages this host, answered before the change and not after it: it was "
 		  "rolled back",
@@ -194,31 +214,50 @@ static void fail_lost(struct proof *proof, const struct peer *peer)
 	tool_call_fail(proof->call, &error);
 }
 
-/* What somebody else wants confirmed stays pending, unless it was undone meanwhile. */
+/* What somebody wants to confirm stays pending, unless it was undone meanwhile. */
 static int stay(struct proof *proof, struct error *error)
 {
-	int r;
+	int64_t within = json_member_integer(tool_call_arguments(proof->call), "confirm_within", 0);
+	usec_t deadline;
+	int r = transaction_proved(tool_call_core(proof->call), proof->transaction,
+				   (usec_t)within * USEC_PER_SEC, &deadline, error);
 
-	if (strcmp(json_member_text(proof->answer, "state"), "pending") != 0)
-		return 0;
-	if (json_object_get(tool_call_arguments(proof->call), "confirm_within"))
-		return transaction_check_pending(tool_call_core(proof->call), proof->transaction,
-						 error);
-	r = transaction_confirm(tool_call_core(proof->call), proof->transaction, error);
 	if (r < 0)
 		return r;
-	(void)json_object_del(proof->answer, "deadline");
-	return json_put(proof->answer, "state", json_string("committed")) < 0 ? out_of_memory(error)
-									      : 0;
+	if (deadline)
+		r = json_put(proof->answer, "deadline", json_realtime(deadline));
+	else if (json_object_del(proof->answer, "deadline") == 0)
+		r = json_put(proof->answer, "state", json_string("committed"));
+	return r < 0 ? out_of_memory(error) : 0;
+}
+
+/* The peer without whom the change does not hold, or NULL. */
+static const struct peer *lost_peer(const struct proof *proof)
+{
+	const struct peer *lost = NULL;
+	bool reached = false;
+
+	for (unsigned i = 0; i < proof->count; i++) {
+		const struct peer *peer = &proof->peers[i];
+		bool may_be_strange = peer->who.standing == PEER_CONNECTED;
+
+		if (peer->answers)
+			reached = reached || !may_be_strange;
+		else if (!may_be_strange)
+			return peer;
+		else
+			lost = lost ?: peer;
+	}
+	return reached ? NULL : lost;
 }
 
 static void proof_end(struct proof *proof)
 {
+	const struct peer *lost = lost_peer(proof);
 	struct error error = {0};
 
-	for (unsigned i = 0; i < proof->count; i++)
-		if (!proof->peers[i].answers)
-			return fail_lost(proof, &proof->peers[i]);
+	if (lost)
+		return fail_lost(proof, lost);
 	proof->ended = true;
 	if (stay(proof, &error) < 0)
 		tool_call_fail(proof->call, &error);
@@ -233,12 +272,13 @@ static void proof_make(struct proof *proof)
 	struct error error = {0};
 
 	keep_answering(proof);
-	if (change_run(call, proof->tool, false, proof->count ? PROVED_WITHIN : 0, &proof->answer,
-		       &error) < 0)
+	if (proof->make(call, proof->count ? PROVED_WITHIN : 0, &proof->answer, &error) < 0)
 		return tool_call_fail(call, &error);
 	proof->transaction = (uint64_t)json_member_integer(proof->answer, "transaction", 0);
-	if (!proof->transaction)
+	if (!transaction_is_unproved(tool_call_core(call), proof->transaction)) {
+		proof->ended = true;
 		return tool_call_complete(call, json_incref(proof->answer));
+	}
 	if (json_member_integer(proof->answer, "steps_count", 0) == 0)
 		proof->count = 0;
 	await_in_others(proof);
@@ -255,21 +295,22 @@ static void proof_go_on(struct proof *proof)
 		proof_make(proof);
 }
 
-static struct proof *proof_new(struct tool_call *call, const struct tool *tool)
+static struct proof *proof_new(struct tool_call *call, change_make_t make)
 {
 	const struct tool_services *services = tool_call_services(call);
-	struct ip_address addresses[PEERS_MOST];
+	struct management_peer peers[PEERS_MOST];
 	struct proof **proofs = dispatcher_proofs(tool_call_dispatcher(call));
 	struct proof *proof = calloc(1, sizeof(*proof)), *other;
 
 	if (!proof)
 		return NULL;
 	proof->call = call;
-	proof->tool = tool;
+	proof->make = make;
 	if (services->link_manager)
-		proof->count = link_manager_peers(services->link_manager, addresses, PEERS_MOST);
+		proof->count = link_manager_peers(services->link_manager, tool_call_pid(call),
+						  peers, PEERS_MOST);
 	for (unsigned i = 0; i < proof->count; i++)
-		proof->peers[i] = (struct peer){.proof = proof, .address = addresses[i]};
+		proof->peers[i] = (struct peer){.proof = proof, .who = peers[i]};
 	DL_FOREACH(*proofs, other)
 		if (other->answer)
 			await_as(proof, other);
@@ -277,36 +318,32 @@ static struct proof *proof_new(struct tool_call *call, const struct tool *tool)
 	return proof;
 }
 
-int change_check_proved(const struct tool_call *call, uint64_t transaction, struct error *error)
-{
-	const struct proof *proof;
-	int r;
-
-	DL_FOREACH(*dispatcher_proofs(tool_call_dispatcher(call)), proof)
-		if (proof->transaction == transaction) {
-			r = error_set(error, ERROR_TX_NOT_PENDING, "transaction",
-				      "transaction %" PRIu64 " is not proved yet", transaction);
-			error_hint(error, "wait for the answer of the call that made it");
-			return r;
-		}
-	return 0;
-}
-
-int change_run_proved(struct tool_call *call, const struct tool *tool, json_t **ret,
-		      struct error *error)
+int change_make_proved(struct tool_call *call, change_make_t make, json_t **ret,
+		       struct error *error)
 {
 	struct proof *proof;
 
 	if (json_member_true(tool_call_arguments(call), "dry_run"))
-		return change_run(call, tool, true, 0, ret, error);
-	proof = proof_new(call, tool);
+		return make(call, 0, ret, error);
+	proof = proof_new(call, make);
 	if (!proof)
 		return out_of_memory(error);
 	ask_all(proof, 1);
 	if (!proof->waiting) {
 		proof_stop(proof);
-		return change_run(call, tool, false, 0, ret, error);
+		return make(call, 0, ret, error);
 	}
 	tool_call_set_state(call, proof, proof_stop);
 	return TOOL_LATER;
+}
+
+static int make_proposed(struct tool_call *call, usec_t proved_within, json_t **ret,
+			 struct error *error)
+{
+	return change_run(call, tool_call_tool(call), false, proved_within, ret, error);
+}
+
+int change_run_proved(struct tool_call *call, json_t **ret, struct error *error)
+{
+	return change_make_proved(call, make_proposed, ret, error);
 }

@@ -70,6 +70,16 @@ uid_t tool_call_uid(const struct tool_call *call)
 	return call->caller.uid;
 }
 
+const struct tool *tool_call_tool(const struct tool_call *call)
+{
+	return call->tool;
+}
+
+pid_t tool_call_pid(const struct tool_call *call)
+{
+	return call->caller.pid;
+}
+
 struct dispatcher *tool_call_dispatcher(const struct tool_call *call)
 {
 	return call->dispatcher;

@@ -321,7 +321,7 @@ static int call_run(struct tool_call *call, struct error *error)
 		r = call_begin(call, error);
 	if (r < 0)
 		return r;
-	r = call->tool->propose ? change_run_proved(call, call->tool, &result, error)
+	r = call->tool->propose ? change_run_proved(call, &result, error)
 				: call->tool->call(call, &result, error);
 	if (call->ended || r < 0)
 		return r;

@@ -130,8 +130,6 @@ static int call_confirm(struct tool_call *call, json_t **ret, struct error *erro
 	int r = check_owner(call, (uint64_t)number, error);
 
 	if (r == 0)
-		r = change_check_proved(call, (uint64_t)number, error);
-	if (r == 0)
 		r = transaction_confirm(tool_call_core(call), (uint64_t)number, error);
 	if (r < 0)
 		return r;
@@ -141,24 +139,36 @@ static int call_confirm(struct tool_call *call, json_t **ret, struct error *erro
 	return *ret ? 0 : out_of_memory(error);
 }
 
-static int call_undo(struct tool_call *call, json_t **ret, struct error *error)
+static int make_undo(struct tool_call *call, usec_t proved_within, json_t **ret,
+		     struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
 	_cleanup_outcome_ struct outcome outcome = {0};
 	uint64_t number = (uint64_t)json_member_integer(arguments, "transaction", 0);
+	struct core *core = tool_call_core(call);
 	struct provenance provenance;
-	int r = check_owner(call, number, error);
+	int r;
 
-	if (r < 0)
-		return r;
 	change_provenance(call, &provenance);
-	r = transaction_undo(tool_call_core(call), number, change_asker(call), &provenance,
-			     json_member_true(arguments, "dry_run"), &outcome, error);
+	if (proved_within)
+		r = transaction_undo_unproved(core, number, change_asker(call), &provenance,
+					      proved_within, &outcome, error);
+	else
+		r = transaction_undo(core, number, change_asker(call), &provenance,
+				     json_member_true(arguments, "dry_run"), &outcome, error);
 	if (r < 0)
 		return r;
 	tool_call_note_transaction(call, outcome.transaction);
 	*ret = change_answer(&outcome);
 	return *ret ? 0 : out_of_memory(error);
+}
+
+static int call_undo(struct tool_call *call, json_t **ret, struct error *error)
+{
+	int64_t number = json_member_integer(tool_call_arguments(call), "transaction", 0);
+	int r = check_owner(call, (uint64_t)number, error);
+
+	return r < 0 ? r : change_make_proved(call, make_undo, ret, error);
 }
 
 static char *summarise_confirm(const json_t *result)
