@@ -166,6 +166,11 @@ int recovery_run(struct core *core, struct error *error);
 int unproved_note(struct core *core, uint64_t number, uint64_t undoes, struct error *error);
 int unproved_forget(struct core *core, uint64_t number, struct error *error);
 
+/* undo_before.c: what the resource of a change of the entry `number` is to be again: JSON's null
+ * for not there, NULL without memory. `known` is an object that keeps what was read, and what is
+ * returned. */
+const json_t *undo_before(struct core *core, const json_t *change, uint64_t number, json_t *known);
+
 /* undo.c */
 void undone_publish(struct core *core, uint64_t number, const char *why);
 

@@ -243,6 +243,21 @@ int journal_get(struct store *store, uint64_t number, json_t **ret, struct error
 	return 0;
 }
 
+uint64_t journal_first_undone(struct store *store, uint64_t least, uint64_t below)
+{
+	sqlite3_stmt *statement = store_statement(store, STATEMENT_ENTRY_FIRST_UNDONE);
+	uint64_t number = 0;
+
+	if (!statement)
+		return 0;
+	sqlite3_bind_int64(statement, 1, (sqlite3_int64)least);
+	sqlite3_bind_int64(statement, 2, (sqlite3_int64)below);
+	if (sqlite3_step(statement) == SQLITE_ROW)
+		number = (uint64_t)sqlite3_column_int64(statement, 0);
+	sqlite3_reset(statement);
+	return number;
+}
+
 int journal_page(struct store *store, uint64_t before, unsigned limit, bool changes, json_t **ret,
 		 struct error *error)
 {

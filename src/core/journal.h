@@ -48,6 +48,8 @@ int journal_each_in_state(struct store *store, const char *state, journal_row_t 
 			  struct error *error);
 /* One entry whole, -ENOENT when there is none. */
 int journal_get(struct store *store, uint64_t number, json_t **ret, struct error *error);
+/* The lowest number of an undone entry, from `least` up to but without `below`; 0 for none. */
+uint64_t journal_first_undone(struct store *store, uint64_t least, uint64_t below);
 int journal_page(struct store *store, uint64_t before, unsigned limit, bool changes, json_t **ret,
 		 struct error *error);
 /* Removes all derived resources (of another boot), and the oldest entries beyond `keep`. */

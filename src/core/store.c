@@ -33,6 +33,9 @@ static const char *const statement_text[_STATEMENT_MAX] = {
 	[STATEMENT_ENTRY_GET] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE number = ?1",
 	[STATEMENT_ENTRY_PAGE] = "SELECT " ENTRY_COLUMNS " FROM entry WHERE number < ?1"
 				 " AND state != 'applying' ORDER BY number DESC LIMIT ?2",
+	[STATEMENT_ENTRY_FIRST_UNDONE] = "SELECT number FROM entry WHERE number >= ?1"
+					 " AND number < ?2 AND state = 'undone' ORDER BY number"
+					 " LIMIT 1",
 	[STATEMENT_ENTRY_APPLYING] =
 		"SELECT " ENTRY_COLUMNS " FROM entry WHERE state = 'applying' ORDER BY number DESC",
 	[STATEMENT_ENTRY_PENDING] =

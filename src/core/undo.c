@@ -30,62 +30,12 @@ static bool change_is_derived(const json_t *change)
 	return (json_member_text(side, "parent") ?: "")[0] != '\0';
 }
 
-/* What each resource was before the transaction, id -> before, if it was taken back; else null. */
-static json_t *befores_of(struct core *core, uint64_t number)
-{
-	_cleanup_json_ json_t *entry = NULL, *befores = NULL;
-	const json_t *change;
-	struct error ignored;
-	size_t i;
-
-	/* What history holds no more was not taken back lately. */
-	if (journal_get(core->store, number, &entry, &ignored) < 0 ||
-	    strcmp(json_member_text(entry, "state"), "undone") != 0)
-		return json_null();
-	befores = json_object();
-	json_array_foreach(json_object_get(entry, "changes"), i, change) {
-		json_t *before = json_object_get(change, "before");
-
-		if (json_put(befores, json_member_text(change, "id"), json_incref(before)) < 0)
-			return NULL;
-	}
-	return TAKE_PTR(befores);
-}
-
-/*
- * What the resource is to be again. Of changes that lie on each other and that nobody confirmed the
- * first is withdrawn first: what it made must not come back with the others. `known` has what
- * befores_of() said, by number, so that each entry is read once. NULL without memory.
- */
-static const json_t *wanted_before(struct core *core, const json_t *change, json_t *known)
-{
-	const json_t *wanted = json_object_get(change, "before"), *befores, *earlier;
-	uint64_t number = (uint64_t)json_member_integer(wanted, "transaction", 0),
-		 last = UINT64_MAX;
-	char key[24];
-
-	while (number && number < last) {
-		snprintf(key, sizeof(key), "%" PRIu64, number);
-		if (!json_object_get(known, key) &&
-		    json_put(known, key, befores_of(core, number)) < 0)
-			return NULL;
-		befores = json_object_get(known, key);
-		earlier = json_object_get(befores, json_member_text(change, "id"));
-		if (!earlier)
-			break;
-		wanted = earlier;
-		last = number;
-		number = (uint64_t)json_member_integer(wanted, "transaction", 0);
-	}
-	return wanted;
-}
-
 /* `known` is NULL for an undoing that is undone: what it took away is to come back. */
 static int undo_edit(struct core *core, struct proposal *proposal, const json_t *change,
-		     json_t *known, struct error *error)
+		     uint64_t number, json_t *known, struct error *error)
 {
-	const json_t *before =
-		known ? wanted_before(core, change, known) : json_object_get(change, "before");
+	const json_t *before = known ? undo_before(core, change, number, known)
+				     : json_object_get(change, "before");
 	struct resource *resource;
 	int r;
 
@@ -175,7 +125,8 @@ static int undo_edits(struct core *core, const json_t *entry, uint64_t number, b
 
 		if (changed_since(core, change, number))
 			continue;
-		r = undo_edit(core, proposal, change, is_undoing(entry) ? NULL : known, error);
+		r = undo_edit(core, proposal, change, number, is_undoing(entry) ? NULL : known,
+			      error);
 		if (r < 0)
 			return r;
 	}

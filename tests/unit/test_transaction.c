@@ -383,6 +383,7 @@ static void await(struct world *world, char name, uint32_t value)
 	assert_int_equal(*place(world, &name), value);
 }
 
+/* 0 removes it. */
 static uint64_t put_unconfirmed(struct world *world, uint32_t value, usec_t within)
 {
 	_cleanup_outcome_ struct outcome outcome = {0};
@@ -390,7 +391,10 @@ static uint64_t put_unconfirmed(struct world *world, uint32_t value, usec_t with
 	struct error error;
 
 	begin(&proposal);
-	want(&proposal, "a", value);
+	if (value)
+		want(&proposal, "a", value);
+	else
+		assert_int_equal(proposal_remove(&proposal, "thing/a"), 0);
 	proposal.confirm_within = within;
 	assert_int_equal(finish(world, &proposal, &outcome, &error), 0);
 	assert_int_equal(outcome.state, TRANSACTION_PENDING);
@@ -424,6 +428,44 @@ static void test_unconfirmed_on_each_other_leave_nothing(void **state)
 	struct world *world = *state;
 
 	put_unconfirmed(world, 2, 20 * USEC_PER_MSEC);
+	put_unconfirmed(world, 3, 40 * USEC_PER_MSEC);
+	await(world, 'a', 0);
+	assert_null(core_resource(world->core, "thing/a"));
+}
+
+/* What the first took away comes back, whichever goes first. */
+static void test_unconfirmed_removal_under_another_change_is_taken_back(void **state)
+{
+	struct world *world = *state;
+
+	put(world, "a", 1);
+	put_unconfirmed(world, 0, 20 * USEC_PER_MSEC);
+	put_unconfirmed(world, 3, 40 * USEC_PER_MSEC);
+	await(world, 'a', 1);
+	put_unconfirmed(world, 0, 60 * USEC_PER_MSEC);
+	put_unconfirmed(world, 3, 20 * USEC_PER_MSEC);
+	await(world, 'a', 0);
+	await(world, 'a', 1);
+	put_unconfirmed(world, 0, 20 * USEC_PER_MSEC);
+	put_unconfirmed(world, 3, 30 * USEC_PER_MSEC);
+	put_unconfirmed(world, 0, 40 * USEC_PER_MSEC);
+	put_unconfirmed(world, 4, 50 * USEC_PER_MSEC);
+	await(world, 'a', 1);
+	assert_string_equal(core_resource(world->core, "thing/a")->provenance.owner, "tester");
+}
+
+/* What somebody removed for good meanwhile does not. */
+static void test_removal_that_is_committed_stays(void **state)
+{
+	struct world *world = *state;
+	struct proposal proposal;
+
+	put(world, "a", 1);
+	put_unconfirmed(world, 0, 20 * USEC_PER_MSEC);
+	put(world, "a", 2);
+	begin(&proposal);
+	assert_int_equal(proposal_remove(&proposal, "thing/a"), 0);
+	assert_int_equal(finish(world, &proposal, NULL, NULL), 0);
 	put_unconfirmed(world, 3, 40 * USEC_PER_MSEC);
 	await(world, 'a', 0);
 	assert_null(core_resource(world->core, "thing/a"));
@@ -582,6 +624,8 @@ int main(void)
 		TEST(test_unconfirmed_is_taken_back),
 		TEST(test_unconfirmed_on_each_other_are_taken_back),
 		TEST(test_unconfirmed_on_each_other_leave_nothing),
+		TEST(test_unconfirmed_removal_under_another_change_is_taken_back),
+		TEST(test_removal_that_is_committed_stays),
 		TEST(test_unconfirmed_is_taken_back_after_a_restart),
 		TEST(test_confirmed_stays),
 		TEST(test_expiry),
