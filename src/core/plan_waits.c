@@ -100,6 +100,17 @@ static bool maker_is_removed(const struct plan *plan, const char *name)
 	return false;
 }
 
+/* Does what makes the link wait from now on, so that the link goes? Steps that make links, or no
+ * more, come before all others. */
+static bool maker_waits(const struct plan *plan, const char *name)
+{
+	for (size_t i = 0; i < plan->steps_count && plan->steps[i].type->makes; i++)
+		if (!plan->steps[i].after &&
+		    step_names_link(plan->steps[i].type->makes, plan->steps[i].before, name))
+			return true;
+	return false;
+}
+
 /* Does the plan take the link away, or what it lies on? Intent may have links that lie on each
  * other in a circle, and so never are. */
 static bool link_will_go(const struct plan *plan, const char *name, unsigned depth)
@@ -108,7 +119,7 @@ static bool link_will_go(const struct plan *plan, const char *name, unsigned dep
 	const char *below[RESOURCE_LINKS_MAX];
 	unsigned count = 0;
 
-	if (maker_is_removed(plan, name))
+	if (maker_is_removed(plan, name) || maker_waits(plan, name))
 		return true;
 	while (!count && (resource = intent_next_maker(plan->core, resource)))
 		if (step_names_link(resource->type->makes, resource->spec, name))

@@ -8,7 +8,8 @@ import random
 
 import campaign
 import pytest
-from steps import steps
+from found import FOUND
+from steps import Step, steps
 
 KNOWN = [2, 5, 6]  # each found a fault of its own when it was run first
 
@@ -18,6 +19,11 @@ def test_kernel_equals_intent(seed: int) -> None:
     print(f"seed {seed}")
     counts = campaign.run(steps(seed, 100))
     assert counts["merge"] > 10 and counts["undo"] > 1
+
+
+@pytest.mark.parametrize("found", FOUND.values(), ids=FOUND.keys())
+def test_what_was_found_once(found: list[Step]) -> None:
+    campaign.run(found)
 
 
 def test_a_fault_is_found() -> None:
