@@ -1,11 +1,12 @@
 /*
  * Convergence: the kernel is what intent says, also when something else changed it.
  *
- * A look at all of intent is scheduled when the mirror announces something that may matter: a link
- * came, a link was set down, something of ours is gone. What differs is mended resource by
- * resource; what cannot be (its link is missing, the kernel refuses) keeps its reason and is tried
- * again, with a growing pause, never given up. What stood before has been changed by somebody else:
- * drift.h says what follows.
+ * A look is scheduled when the mirror announces something that may matter: a link came, a link was
+ * set down, something of ours is gone. It is at what that concerns (dependents.c, attention.c), and
+ * at all of intent where this cannot be told: at the start, after announcements were lost. What
+ * differs is mended resource by resource; what cannot be (its link is missing, the kernel refuses)
+ * keeps its reason and is tried again, with a growing pause, never given up. What stood before has
+ * been changed by somebody else: drift.h says what follows.
  */
 #include <limits.h>
 #include <string.h>
@@ -15,7 +16,8 @@
 #define SETTLE_TIME (2 * USEC_PER_MSEC) /* one look for a burst of announcements */
 #define RETRY_FIRST (100 * USEC_PER_MSEC)
 #define RETRY_MAX   (60 * USEC_PER_SEC)
-#define FIRST_TOLD  16 /* resources that an event names */
+#define FIRST_TOLD  16	 /* resources that an event names */
+#define FEW	    1000 /* of more than this, and half of intent, a look is at all */
 
 /* Pause after the n-th attempt: 0.1 s doubling to 60 s. */
 static usec_t retry_pause(unsigned attempts)
@@ -23,7 +25,6 @@ static usec_t retry_pause(unsigned attempts)
 	return attempts > 10 ? RETRY_MAX : MIN(RETRY_FIRST << attempts, RETRY_MAX);
 }
 
-/* One look at all of intent. */
 struct look {
 	usec_t now;		 /* boottime */
 	unsigned made;		 /* so many resources were made as intended */
@@ -43,6 +44,15 @@ static void resource_is_well(struct resource *resource)
 	resource->attempts = 0;
 	resource->retry_at = 0;
 	resource->stands = true;
+}
+
+/* It is tried again when what it waits for has come, and not before. */
+static void resource_waits(struct resource *resource, const char *why)
+{
+	resource->stands = false;
+	resource->attempts = 0;
+	resource->retry_at = 0;
+	text_copy(resource->trouble, sizeof(resource->trouble), why);
 }
 
 static void resource_failed(struct core *core, struct resource *resource, usec_t now,
@@ -124,8 +134,7 @@ static int resource_converge(struct core *core, struct look *look, struct resour
 	r = type->observe(core, resource->spec, observed);
 	why = waits_for(core, resource, r);
 	if (why) {
-		resource->stands = false;
-		text_copy(resource->trouble, sizeof(resource->trouble), why);
+		resource_waits(resource, why);
 		return 0;
 	}
 	if (r > 0 && type->satisfied(resource->spec, observed)) {
@@ -143,21 +152,18 @@ static int resource_converge(struct core *core, struct look *look, struct resour
 	return resource_make(core, look, resource, r > 0 ? observed : NULL);
 }
 
-static void arm(struct core *core, usec_t when, const char *why);
-
-/* The next attempt of anything that failed, or was fought for. */
-static void arm_for_retries(struct core *core)
+/* It has had its turn. */
+static int look_at(struct core *core, struct look *look, struct resource *resource)
 {
-	usec_t next = USEC_INFINITY;
+	int r;
 
-	for (struct resource *resource = core->intent; resource; resource = resource->hh.next) {
-		if (resource->attempts && resource->retry_at)
-			next = MIN(next, resource->retry_at);
-		if (resource->truce_until)
-			next = MIN(next, resource->truce_until);
-	}
-	if (next != USEC_INFINITY)
-		arm(core, next, "retry");
+	resource->due = false;
+	r = resource_converge(core, look, resource);
+	/* A truce that has passed ends here also where there was nothing to be done. */
+	if (resource->truce_until <= look->now)
+		resource->truce_until = 0;
+	attention_settle(core, resource);
+	return r;
 }
 
 /* In the order of ranks, and all of one rank as they come: to sort ten thousand routes would take
@@ -175,7 +181,7 @@ static int look_at_type(struct core *core, struct look *look, struct resource *f
 				resource->type->rank ? resource->type->rank(resource->spec) : 0;
 
 			if (own == rank)
-				r = resource_converge(core, look, resource);
+				r = look_at(core, look, resource);
 			else if (own > rank)
 				next = MIN(next, own);
 		}
@@ -199,26 +205,49 @@ static int look_at_all(struct core *core, struct look *look)
 {
 	int r = 0;
 
-	core->in_transaction = true;
+	core->all_due = false;
 	for (unsigned order = order_after(core, 0); r >= 0 && order != UINT_MAX;
 	     order = order_after(core, order))
 		for (unsigned i = 0; r >= 0 && i < core->types_count; i++)
 			if (core->types[i].type->order == order)
 				r = look_at_type(core, look, core->types[i].first);
-	(void)observed_drain(core->observed);
-	core->in_transaction = false;
 	return r;
 }
 
-int transaction_converge(struct core *core, const char *why, struct error *error)
+static int look_at_some(struct core *core, struct look *look)
+{
+	size_t count;
+	_cleanup_(cleanup_free) struct resource **due = attention_collect(core, look->now, &count);
+	int r = 0;
+
+	if (!due)
+		return -ENOMEM;
+	if (count > FEW && count > HASH_COUNT(core->intent) / 2)
+		return look_at_all(core, look);
+	for (size_t i = 0; r >= 0 && i < count; i++)
+		r = look_at(core, look, due[i]);
+	return r;
+}
+
+static void arm(struct core *core, usec_t when, const char *why);
+
+static int converge(struct core *core, const char *why, struct error *error)
 {
 	_cleanup_(look_clear) struct look look = {
 		.now = clock_boottime_usec(),
 		.first = json_array(),
 	};
+	usec_t retry;
+	int r = look.first ? 0 : -ENOMEM;
 
 	proposal_init(&look.adopted, "drift");
-	if (!look.first || look_at_all(core, &look) < 0)
+	core->in_transaction = true;
+	if (r >= 0)
+		r = core->all_due || core->dependents_incomplete ? look_at_all(core, &look)
+								 : look_at_some(core, &look);
+	(void)observed_drain(core->observed);
+	core->in_transaction = false;
+	if (r < 0)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot converge");
 	if (look.made)
 		core_publish(core, "intent.converged",
@@ -227,8 +256,16 @@ int transaction_converge(struct core *core, const char *why, struct error *error
 			     "%u resources made as intended (%s first): %s", look.made,
 			     json_string_value(json_array_get(look.first, 0)), why);
 	drift_follow(core, &look.adopted);
-	arm_for_retries(core);
+	retry = attention_next_retry(core);
+	if (retry != USEC_INFINITY)
+		arm(core, retry, "retry");
 	return (int)look.made;
+}
+
+int transaction_converge(struct core *core, const char *why, struct error *error)
+{
+	core->all_due = true;
+	return converge(core, why, error);
 }
 
 static int on_convergence(sd_event_source *source, uint64_t usec, void *userdata)
@@ -242,7 +279,7 @@ static int on_convergence(sd_event_source *source, uint64_t usec, void *userdata
 	if (!observed_is_synchronised(core->observed))
 		return 0;
 	memcpy(why, core->convergence_why, sizeof(why));
-	if (transaction_converge(core, why, &error) < 0)
+	if (converge(core, why, &error) < 0)
 		log_error("%s", error.message);
 	return 0;
 }
@@ -272,66 +309,110 @@ static void arm(struct core *core, usec_t when, const char *why)
 		log_error("cannot schedule a look at intent: %s", strerror(-r));
 }
 
-void core_schedule_convergence(struct core *core, const char *why)
+static void schedule(struct core *core, const char *why)
 {
 	if (core->started)
 		arm(core, usec_add(clock_boottime_usec(), SETTLE_TIME), why);
 }
 
+void core_schedule_convergence(struct core *core, const char *why)
+{
+	core->all_due = true;
+	schedule(core, why);
+}
+
+void core_look_at_link(struct core *core, const char *link, const char *why)
+{
+	dependents_each(core, link, attention_due);
+	schedule(core, why);
+}
+
+void look_at_soon(struct core *core, struct resource *resource, const char *why)
+{
+	attention_due(core, resource);
+	schedule(core, why);
+}
+
 static bool link_matters(enum observed_change change, const struct link *before,
 			 const struct link *after)
 {
-	return change == OBSERVED_ADDED ||
-	       (change == OBSERVED_CHANGED &&
-		(((before->flags ^ after->flags) & IFF_UP) || before->mtu != after->mtu ||
-		 strcmp(before->name, after->name) != 0 ||
-		 !hardware_address_equal(&before->mac, &after->mac)));
+	return change != OBSERVED_CHANGED || ((before->flags ^ after->flags) & IFF_UP) ||
+	       before->mtu != after->mtu || strcmp(before->name, after->name) != 0 ||
+	       !hardware_address_equal(&before->mac, &after->mac);
 }
 
-static void forget_past(struct resource *resource)
+/* What vanished with its link was not changed by anybody, and what failed while it went need not
+ * fail once it is back: all comes back with the link. */
+static void forget_past(struct core *core, struct resource *resource)
 {
 	resource->stands = false;
 	resource->attempts = 0;
 	resource->retry_at = 0;
 }
 
-/* What vanished with its link was not changed by anybody, and what failed while it went need not
- * fail once it is back: all comes back with the link. */
-static void forget_past_of(struct core *core, const char *link)
+static void on_link(struct core *core, enum observed_change change, const struct link *before,
+		    const struct link *after)
 {
-	for (struct resource *resource = core->intent; resource; resource = resource->hh.next) {
-		const char *needed[RESOURCE_LINKS_MAX];
-		unsigned count =
-			resource->type->needs ? resource->type->needs(resource->spec, needed) : 0;
+	static const char *const why[] = {
+		[OBSERVED_ADDED] = "a link appeared",
+		[OBSERVED_CHANGED] = "a link was changed",
+		[OBSERVED_REMOVED] = "a link vanished",
+	};
 
-		for (unsigned i = 0; i < count; i++)
-			if (strcmp(needed[i], link) == 0)
-				forget_past(resource);
-	}
+	if (!link_matters(change, before, after))
+		return;
+	if (change != OBSERVED_CHANGED)
+		dependents_each(core, (before ?: after)->name, forget_past);
+	if (before)
+		core_look_at_link(core, before->name, why[change]);
+	if (after && (!before || strcmp(before->name, after->name) != 0))
+		core_look_at_link(core, after->name, why[change]);
 }
+
+/* The resource of intent whose state the object was, or NULL. */
+static struct resource *resource_at(struct core *core, enum object_kind kind,
+				    const union object *object)
+{
+	for (unsigned i = 0; i < core->types_count; i++) {
+		const struct resource_type *type = core->types[i].type;
+		_cleanup_(cleanup_free) void *spec = NULL;
+		char id[RESOURCE_KEY_MAX + 16];
+
+		if (!type->place || type->kind != kind || !core->types[i].first)
+			continue;
+		spec = calloc(1, type->spec_size);
+		if (spec && type->place(core, object, spec) > 0)
+			return (struct resource *)core_resource(core, resource_id(type, spec, id));
+	}
+	return NULL;
+}
+
+static const char *const reasons[_OBJECT_KIND_MAX] = {
+	[OBJECT_ADDRESS] = "an address was changed or removed",
+	[OBJECT_ROUTE] = "a route was changed or removed",
+	[OBJECT_RULE] = "a rule was changed or removed",
+};
 
 static void on_observed(enum object_kind kind, enum observed_change change,
 			const union object *before, const union object *after, void *userdata)
 {
 	struct core *core = userdata;
+	struct resource *resource;
 
 	/* Also during a transaction: what is announced then need not be of our own doing, and a
 	 * look at what is as it shall be writes nothing. */
 	if (!core->started)
 		return;
-	if (kind == OBJECT_LINK && change == OBSERVED_REMOVED)
-		forget_past_of(core, before->link.name);
-	if (kind == OBJECT_LINK && change == OBSERVED_ADDED)
-		forget_past_of(core, after->link.name);
-	if (kind == OBJECT_LINK && change != OBSERVED_REMOVED &&
-	    link_matters(change, before ? &before->link : NULL, &after->link))
-		core_schedule_convergence(core, change == OBSERVED_ADDED ? "a link appeared"
-									 : "a link was changed");
-	else if (kind == OBJECT_ADDRESS && change != OBSERVED_ADDED)
-		core_schedule_convergence(core, "an address was changed or removed");
-	else if (kind == OBJECT_ROUTE && change != OBSERVED_ADDED &&
-		 before->route.protocol == AIOSNET_PROTOCOL)
-		core_schedule_convergence(core, "a route was changed or removed");
+	if (kind == OBJECT_LINK) {
+		on_link(core, change, before ? &before->link : NULL, after ? &after->link : NULL);
+		return;
+	}
+	/* What a transaction adds it also verifies. */
+	if (!reasons[kind] || (change == OBSERVED_ADDED && core->in_transaction))
+		return;
+	resource = resource_at(core, kind, before ?: after);
+	if (resource)
+		look_at_soon(core, resource, reasons[kind]);
 }
 
 static void on_synchronised(bool first, void *userdata)

@@ -36,6 +36,11 @@ struct core {
 
 	struct resource *intent; /* by id */
 
+	struct link_entry *link_entries; /* by name: dependents.c */
+	bool dependents_incomplete;	 /* memory was short: each look is at all of intent */
+	struct resource *attended;	 /* those that are due, or tried again at their time */
+	bool all_due;
+
 	struct event_record events[EVENT_KEPT]; /* sequence n stands at n % EVENT_KEPT */
 	uint64_t events_last;
 	struct {
@@ -108,7 +113,32 @@ bool plan_removes_links_of(const struct plan *plan, const struct step *step);
 int guard_check(struct core *core, const struct plan *plan, struct error *error);
 
 /* converge.c */
+/* One resource is looked at, once the present event is done. */
+void look_at_soon(struct core *core, struct resource *resource, const char *why);
 int convergence_watch(struct core *core);
+
+/* dependents.c */
+void dependents_add(struct core *core, struct resource *resource);
+void dependents_remove(struct core *core, struct resource *resource);
+/* Calls `each` for the resources of intent that make or need the link. */
+void dependents_each(struct core *core, const char *link,
+		     void (*each)(struct core *core, struct resource *resource));
+/* The resource of intent that has the link set down, or NULL. */
+const struct resource *intent_holds_down(const struct core *core, const char *link);
+
+/* attention.c */
+/* The resource is to be looked at; a look is scheduled by who says so. */
+void attention_due(struct core *core, struct resource *resource);
+/* It was looked at: it stays only if it is tried again at some time. */
+void attention_settle(struct core *core, struct resource *resource);
+void attention_end(struct core *core, struct resource *resource);
+/* Is its turn now? */
+bool attention_is_due(const struct resource *resource, usec_t now);
+/* When the next of them is tried again (boottime), USEC_INFINITY for never. */
+usec_t attention_next_retry(const struct core *core);
+/* Those whose turn it is, sorted as they are made, as a new array that the caller frees; NULL
+ * without memory. */
+struct resource **attention_collect(const struct core *core, usec_t now, size_t *ret_count);
 
 /* core.c: intent holds the resource (taken) or no more; it is not freed. */
 void intent_add(struct core *core, struct resource *resource);
@@ -116,8 +146,6 @@ void intent_remove(struct core *core, struct resource *resource);
 
 /* Iteration over the resources of intent that make links: start with NULL; NULL at the end. */
 const struct resource *intent_next_maker(const struct core *core, const struct resource *cursor);
-/* The resource of intent that has the link set down, or NULL. */
-const struct resource *intent_holds_down(const struct core *core, const char *link);
 
 /* drift.c */
 enum drift_policy drift_policy_of(struct core *core, const struct resource *resource,

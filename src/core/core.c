@@ -68,6 +68,7 @@ void intent_add(struct core *core, struct resource *resource)
 
 	HASH_ADD_KEYPTR(hh, core->intent, resource->id, strlen(resource->id), resource);
 	DL_APPEND(*first, resource);
+	dependents_add(core, resource);
 }
 
 void intent_remove(struct core *core, struct resource *resource)
@@ -76,6 +77,8 @@ void intent_remove(struct core *core, struct resource *resource)
 
 	HASH_DEL(core->intent, resource);
 	DL_DELETE(*first, resource);
+	dependents_remove(core, resource);
+	attention_end(core, resource);
 }
 
 const struct resource *intent_next_maker(const struct core *core, const struct resource *cursor)
@@ -88,24 +91,6 @@ const struct resource *intent_next_maker(const struct core *core, const struct r
 		if (passed && core->types[i].type->makes && core->types[i].first)
 			return core->types[i].first;
 		passed = passed || core->types[i].type == cursor->type;
-	}
-	return NULL;
-}
-
-const struct resource *intent_holds_down(const struct core *core, const char *link)
-{
-	char id[RESOURCE_KEY_MAX + 16];
-
-	for (unsigned i = 0; i < core->types_count; i++) {
-		const struct resource_type *type = core->types[i].type;
-		const struct resource *resource = NULL;
-
-		if (!type->comes_last)
-			continue;
-		snprintf(id, sizeof(id), "%s/%s", type->name, link);
-		resource = core_resource(core, id);
-		if (resource && type->comes_last(resource->spec))
-			return resource;
 	}
 	return NULL;
 }

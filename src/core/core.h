@@ -69,6 +69,7 @@ const struct resource *core_next_of_type(const struct core *core, const struct r
 					 const struct resource *cursor);
 size_t core_resource_count(const struct core *core);
 
-/* The state of a resource of `type` changed by itself (a link appeared, a client stopped): what
- * waits is looked at again, once the present event is done. */
+/* All of intent is compared with the mirror, once the present event is done. */
 void core_schedule_convergence(struct core *core, const char *why);
+/* The same of what makes or needs the link. */
+void core_look_at_link(struct core *core, const char *link, const char *why);

@@ -14,8 +14,10 @@
 #include <uthash.h>
 
 #include "base/base.h"
+#include "netlink/netlink.h"
 
 struct core;
+struct dependent;
 
 #define RESOURCE_KEY_MAX    160
 #define PROVENANCE_TEXT_MAX 128
@@ -56,6 +58,13 @@ struct resource_type {
 	 * there is none; -ENODEV when it cannot be yet (its link is missing: it waits).
 	 */
 	int (*observe)(struct core *core, const void *wanted, void *ret_spec);
+	/*
+	 * Optional: of an object of the mirror, of `kind`, what `key` reads of the resource that it
+	 * would be the state of, so that its announcement is known to concern that one: 1 and
+	 * `ret_spec`, which comes zeroed, filled; 0 when it is of none.
+	 */
+	int (*place)(struct core *core, const union object *object, void *ret_spec);
+	enum object_kind kind;
 	/* Does what is observed satisfy what is wanted? */
 	bool (*satisfied)(const void *wanted, const void *observed);
 	/* The links that it makes, and those that it needs (at most RESOURCE_LINKS_MAX names,
@@ -107,7 +116,12 @@ struct resource {
 	void *baseline; /* observed before intent took it; only of types that restore, else NULL */
 	char *id;	/* "type/key" */
 	UT_hash_handle hh;
-	struct resource *next, *prev; /* of the same type in intent */
+	struct resource *next, *prev;			/* of the same type in intent */
+	struct resource *attended_next, *attended_prev; /* while it needs attention */
+	struct dependent *dependents;			/* its places in the index by links */
+	unsigned dependents_count;
+	bool is_attended;
+	bool due; /* it is looked at as soon as may be */
 	/* What hinders it, for people: "" when it stands. Not stored. */
 	char trouble[160];
 	usec_t retry_at;       /* boottime of the next attempt, 0 for none */

@@ -153,8 +153,25 @@ static void number_changes(const struct proposal *proposal, struct plan *plan, u
 	}
 }
 
+/* What waits for a link that intent had down, or what stands on one that it will have down. */
+static void look_where_held(struct core *core, const struct change *change)
+{
+	const struct resource *before = change->before, *after = change->after;
+	const struct resource_type *type = (before ?: after)->type;
+	const char *names[RESOURCE_LINKS_MAX];
+	unsigned count = 0;
+
+	if (type->comes_last &&
+	    (before && type->comes_last(before->spec)) != (after && type->comes_last(after->spec)))
+		count = type->needs((before ?: after)->spec, names);
+	for (unsigned i = 0; i < count; i++)
+		core_look_at_link(core, names[i], "intent has a link up, or down");
+}
+
 void intent_adopt(struct core *core, struct plan *plan)
 {
+	for (size_t i = 0; i < plan->changes_count; i++)
+		look_where_held(core, &plan->changes[i]);
 	for (size_t i = 0; i < plan->changes_count; i++) {
 		struct change *change = &plan->changes[i];
 		struct resource *before = (struct resource *)change->before, *after;
@@ -172,6 +189,8 @@ void intent_adopt(struct core *core, struct plan *plan)
 		if (after) {
 			after->stands = !change->waits;
 			intent_add(core, after);
+			if (change->waits)
+				look_at_soon(core, after, "something waits");
 		}
 	}
 }

@@ -108,6 +108,18 @@ static int address_observe(struct core *core, const void *wanted, void *ret_spec
 	return 1;
 }
 
+static int address_place(struct core *core, const union object *object, void *ret_spec)
+{
+	const struct link *link = observed_link(core_observed(core), object->address.link);
+	struct address_spec *ret = ret_spec;
+
+	if (!link)
+		return 0;
+	memcpy(ret->link, link->name, sizeof(ret->link));
+	ret->prefix = object->address.prefix;
+	return 1;
+}
+
 static bool address_satisfied(const void *wanted, const void *observed)
 {
 	const struct address_spec *w = wanted, *o = observed;
@@ -212,6 +224,8 @@ const struct resource_type address_type = {
 	.needs = address_needs,
 	.needs_up = address_needs_up,
 	.observe = address_observe,
+	.place = address_place,
+	.kind = OBJECT_ADDRESS,
 	.satisfied = address_satisfied,
 	.apply = address_apply,
 };

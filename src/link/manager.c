@@ -259,18 +259,13 @@ static void publish_carrier(struct core *core, const struct link *link)
 		     link->carrier ? "cable in" : "cable out");
 }
 
-/* What somebody else did to a device of ours, or to a port: intent is looked at again. */
+/* What somebody else did to a device of ours, or to a port. */
 static void watch_devices(struct core *core, const struct link *before, const struct link *after)
 {
-	const char *name = before->name;
-
-	if (!after && link_resource(core, "device", name))
-		core_schedule_convergence(core, "a device was removed");
-	else if (after && memcmp(&before->options, &after->options, sizeof(after->options)) != 0 &&
-		 link_resource(core, "device", name))
-		core_schedule_convergence(core, "a device was changed");
-	else if (after && before->master != after->master && link_resource(core, "port", name))
-		core_schedule_convergence(core, "a port was taken from its device");
+	if (memcmp(&before->options, &after->options, sizeof(after->options)) != 0)
+		core_look_at_link(core, after->name, "a device was changed");
+	else if (before->master != after->master)
+		core_look_at_link(core, after->name, "a port was taken from its device");
 }
 
 static void on_observed(enum object_kind kind, enum observed_change change,
@@ -279,11 +274,8 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	struct link_manager *manager = userdata;
 	struct core *core = manager->core;
 
-	if (kind == OBJECT_RULE && change == OBSERVED_REMOVED &&
-	    before->rule.protocol == AIOSNET_PROTOCOL)
-		core_schedule_convergence(core, "a rule was removed");
-	if (kind == OBJECT_LINK && before)
-		watch_devices(core, &before->link, after ? &after->link : NULL);
+	if (kind == OBJECT_LINK && change == OBSERVED_CHANGED)
+		watch_devices(core, &before->link, &after->link);
 	if (kind != OBJECT_LINK || !manager->started)
 		return;
 	if (change != OBSERVED_CHANGED) {

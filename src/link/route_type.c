@@ -275,6 +275,22 @@ static int route_observe(struct core *core, const void *wanted, void *ret_spec)
 	return 1;
 }
 
+static int route_place(struct core *core, const union object *object, void *ret_spec)
+{
+	const struct route *route = &object->route;
+	const struct link *link = observed_link(core_observed(core), route->link);
+	struct route_spec *ret = ret_spec;
+
+	if (route->protocol == RTPROT_KERNEL)
+		return 0;
+	if (link)
+		memcpy(ret->link, link->name, sizeof(ret->link));
+	ret->destination = route->destination;
+	ret->table = route->table;
+	ret->metric = route->metric;
+	return 1;
+}
+
 static bool route_satisfied(const void *wanted, const void *observed)
 {
 	const struct route_spec *w = wanted, *o = observed;
@@ -371,6 +387,8 @@ const struct resource_type route_type = {
 	.needs = route_needs,
 	.needs_up = route_needs_up,
 	.observe = route_observe,
+	.place = route_place,
+	.kind = OBJECT_ROUTE,
 	.satisfied = route_satisfied,
 	.apply = route_apply,
 };

@@ -268,6 +268,12 @@ static int rule_observe(struct core *core, const void *wanted, void *ret_spec)
 	return r < 0 ? r : same != NULL;
 }
 
+static int rule_place(struct core *core, const union object *object, void *ret_spec)
+{
+	rule_spec_of(&object->rule, ret_spec);
+	return 1;
+}
+
 /* Who made it does not matter. */
 static bool rule_satisfied(const void *wanted, const void *observed)
 {
@@ -317,6 +323,8 @@ const struct resource_type rule_type = {
 	.print = rule_print,
 	.key = rule_key,
 	.observe = rule_observe,
+	.place = rule_place,
+	.kind = OBJECT_RULE,
 	.satisfied = rule_satisfied,
 	.restore = rule_restore,
 	.removable = true,

@@ -35,8 +35,10 @@ static void on_netconf(const struct nlmsghdr *message, void *userdata)
 	int index = message ? netlink_parse_netconf_link(message) : 0;
 	const struct link *link = index > 0 ? observed_link(core_observed(core), index) : NULL;
 
-	if (!message || (link && has_announced(core, link->name)))
-		core_schedule_convergence(core, "a setting of a link was changed");
+	if (!message)
+		core_schedule_convergence(core, "a setting of a link may have changed");
+	else if (link && has_announced(core, link->name))
+		core_look_at_link(core, link->name, "a setting of a link was changed");
 }
 
 /* ---- what it does not ---- */
