@@ -226,8 +226,7 @@ static int take(struct adopt_service *service, const struct adopt_request *reque
 			     json_pack("{s:I,s:i}", "transaction", (json_int_t)outcome->transaction,
 				       "links", (int)survey->links_count),
 			     "%zu links adopted as they are, with %zu leases; %zu changes",
-			     survey->links_count, survey->leases_count,
-			     json_array_size(outcome->steps));
+			     survey->links_count, survey->leases_count, outcome->steps_count);
 	return 0;
 }
 

@@ -51,6 +51,7 @@ int survey_put(struct survey *survey, const char *type_name, json_t *json, const
 	_cleanup_json_ json_t *object = json;
 	const struct resource_type *type = core_type(survey->core, type_name);
 	_cleanup_(cleanup_free) void *spec = type ? calloc(1, type->spec_size) : NULL;
+	struct provenance provenance = {0};
 	struct resource *resource;
 	int r;
 
@@ -64,8 +65,12 @@ int survey_put(struct survey *survey, const char *type_name, json_t *json, const
 	resource = resource_new(type, spec);
 	if (!resource)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot adopt");
-	text_copy(resource->provenance.owner, PROVENANCE_TEXT_MAX, owner);
-	text_copy(resource->provenance.reason, PROVENANCE_TEXT_MAX, reason);
+	text_copy(provenance.owner, PROVENANCE_TEXT_MAX, owner);
+	text_copy(provenance.reason, PROVENANCE_TEXT_MAX, reason);
+	if (resource_set_provenance(resource, &provenance) < 0) {
+		resource_free(resource);
+		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot adopt");
+	}
 	resource->created = clock_realtime_usec();
 	resource->expires = USEC_INFINITY;
 	/* Somebody has put it into intent already: he has his reasons. */

@@ -11,6 +11,7 @@
  *     address.h  addresses, prefixes, hardware addresses
  *     json.h     what jansson lacks
  *     text.h     text in buffers of fixed size
+ *     intern.h   texts that many hold, kept once
  *     text_buffer.h  text that grows, and JSON in it
  *     macro.h    scope cleanup, ownership transfer
  */
@@ -20,6 +21,7 @@
 #include "clock.h"
 #include "cursor.h"
 #include "error.h"
+#include "intern.h"
 #include "json.h"
 #include "log.h"
 #include "macro.h"

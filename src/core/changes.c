@@ -83,9 +83,12 @@ static int change_put(struct collection *collection, const struct edit *edit)
 			return -ENOMEM;
 	}
 	if (after && !edit->restored) {
-		after->provenance = proposal->provenance;
+		if (resource_set_provenance(after, &proposal->provenance) < 0 ||
+		    resource_set_parent(after, proposal->parent) < 0) {
+			resource_free(after);
+			return -ENOMEM;
+		}
 		after->expires = proposal->expires;
-		memcpy(after->parent, proposal->parent, sizeof(after->parent));
 		if (change->before)
 			after->created = change->before->created;
 	}

@@ -40,7 +40,7 @@ static void look_clear(struct look *look)
 
 static void resource_is_well(struct resource *resource)
 {
-	resource->trouble[0] = '\0';
+	resource_set_trouble(resource, "");
 	resource->attempts = 0;
 	resource->retry_at = 0;
 	resource->stands = true;
@@ -52,7 +52,7 @@ static void resource_waits(struct resource *resource, const char *why)
 	resource->stands = false;
 	resource->attempts = 0;
 	resource->retry_at = 0;
-	text_copy(resource->trouble, sizeof(resource->trouble), why);
+	resource_set_trouble(resource, why);
 }
 
 static void resource_failed(struct core *core, struct resource *resource, usec_t now,
@@ -62,7 +62,7 @@ static void resource_failed(struct core *core, struct resource *resource, usec_t
 
 	resource->attempts++;
 	resource->retry_at = usec_add(now, retry_pause(resource->attempts));
-	text_copy(resource->trouble, sizeof(resource->trouble), why);
+	resource_set_trouble(resource, why);
 	if (news)
 		core_publish(core, "resource.failed", json_pack("{s:s}", "resource", resource->id),
 			     "%s: %s; it is tried again", resource->id, resource->trouble);

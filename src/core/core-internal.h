@@ -91,9 +91,13 @@ bool spec_equal(const struct resource_type *type, const void *a, const void *b);
 int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
 	       struct error *error);
 void plan_clear(struct plan *plan);
-json_t *plan_steps_to_json(const struct plan *plan);
-json_t *plan_changes_to_json(const struct plan *plan);
-/* The steps of plan_steps_to_json(), read back; steps_free() frees them. */
+/* The first `most` of its steps. */
+json_t *plan_steps_to_json(const struct plan *plan, size_t most);
+/* All steps, and all changes, as JSON arrays: written one by one, since trees of ten thousand take
+ * tens of megabytes. */
+void plan_print_steps(const struct plan *plan, struct text_buffer *text);
+void plan_print_changes(const struct plan *plan, struct text_buffer *text);
+/* The steps that plan_print_steps() wrote, read back; steps_free() frees them. */
 int steps_from_json(struct core *core, const json_t *array, struct step **ret, size_t *ret_count,
 		    struct error *error);
 void steps_free(struct step *steps, size_t count);

@@ -38,13 +38,13 @@ enum drift_policy drift_policy_of(struct core *core, const struct resource *reso
 
 void drift_report(struct core *core, struct resource *resource, const char *guard)
 {
-	char trouble[sizeof(resource->trouble)];
+	char trouble[RESOURCE_TROUBLE_MAX];
 
 	snprintf(trouble, sizeof(trouble), "was changed by somebody else; %s says to report it",
 		 guard);
 	if (strcmp(resource->trouble, trouble) == 0)
 		return;
-	text_copy(resource->trouble, sizeof(resource->trouble), trouble);
+	resource_set_trouble(resource, trouble);
 	core_publish(core, "drift.reported",
 		     json_pack("{s:s,s:s}", "resource", resource->id, "guard", guard), "%s %s",
 		     resource->id, trouble);
@@ -52,10 +52,13 @@ void drift_report(struct core *core, struct resource *resource, const char *guar
 
 static void begin_truce(struct core *core, struct resource *resource, usec_t now)
 {
+	char trouble[RESOURCE_TROUBLE_MAX];
+
 	resource->truce_until = usec_add(now, FIGHT_TRUCE);
-	snprintf(resource->trouble, sizeof(resource->trouble),
+	snprintf(trouble, sizeof(trouble),
 		 "somebody else keeps changing it: left alone after %u rounds",
 		 resource->fight_rounds);
+	resource_set_trouble(resource, trouble);
 	core_publish(
 		core, "drift.fight",
 		json_pack("{s:s,s:i}", "resource", resource->id, "rounds",

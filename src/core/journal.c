@@ -16,9 +16,8 @@ int journal_begin(struct store *store, const struct journal_entry *entry, uint64
 	store_bind_text(statement, 3, entry->provenance->owner);
 	store_bind_text(statement, 4, entry->provenance->reason);
 	store_bind_text(statement, 5, entry->provenance->goal);
-	if (store_bind_json(statement, 6, entry->changes) < 0 ||
-	    store_bind_json(statement, 7, entry->steps) < 0)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot write the journal");
+	store_bind_buffer(statement, 6, entry->changes);
+	store_bind_buffer(statement, 7, entry->steps);
 	if (store_run(store, statement) < 0)
 		return store_failed(store, "cannot write the journal", error);
 	*ret = (uint64_t)sqlite3_last_insert_rowid(store->database);
@@ -204,6 +203,7 @@ int journal_each_in_state(struct store *store, const char *state, journal_row_t 
 			  struct error *error)
 {
 	bool applying = strcmp(state, "applying") == 0;
+	json_t *(*make)(sqlite3_stmt *) = applying ? entry_row : entry_row_short;
 	_cleanup_json_ json_t *entries = json_array();
 	json_t *entry;
 	size_t i;
@@ -216,7 +216,7 @@ int journal_each_in_state(struct store *store, const char *state, journal_row_t 
 	r = each_row(store,
 		     store_statement(store,
 				     applying ? STATEMENT_ENTRY_APPLYING : STATEMENT_ENTRY_PENDING),
-		     entry_row, collect_row, entries, error);
+		     make, collect_row, entries, error);
 	json_array_foreach(entries, i, entry) {
 		if (r != 0)
 			break;

@@ -15,8 +15,7 @@ struct journal_entry {
 	usec_t time; /* realtime */
 	const char *tool;
 	const struct provenance *provenance;
-	json_t *changes; /* borrowed */
-	json_t *steps;	 /* borrowed */
+	const struct text_buffer *changes, *steps; /* JSON arrays; borrowed */
 };
 
 /* Writes the entry as `applying` and returns its number. */

@@ -85,8 +85,7 @@ static bool is_left_behind(const struct plan *plan, const struct resource *resou
 		resource->parent[0] ? core_resource(plan->core, resource->parent) : NULL;
 
 	return plan->undoes && !resource->type->internal &&
-	       (provenance_is_adopted(&resource->provenance) ||
-		(parent && provenance_is_adopted(&parent->provenance)));
+	       (resource_is_adopted(resource) || (parent && resource_is_adopted(parent)));
 }
 
 static int plan_remove(struct plan *plan, struct change *change)
@@ -255,51 +254,70 @@ static const char *step_action(const struct step *step)
 	return !step->before ? "create" : !step->after ? "remove" : "update";
 }
 
-json_t *plan_steps_to_json(const struct plan *plan)
+static json_t *step_to_json(const struct step *step)
+{
+	const struct resource_type *type = step->type;
+	_cleanup_json_ json_t *entry = json_object();
+
+	if (json_put(entry, "action", json_string(step_action(step))) < 0 ||
+	    json_put(entry, "resource", json_string(step->id)) < 0 ||
+	    json_put(entry, "type", json_string(type->name)) < 0 ||
+	    json_put(entry, "before", step->before ? type->print(step->before) : json_null()) < 0 ||
+	    json_put(entry, "after", step->after ? type->print(step->after) : json_null()) < 0)
+		return NULL;
+	return TAKE_PTR(entry);
+}
+
+static json_t *change_to_json(const struct change *change)
+{
+	const struct resource *before = change->before, *after = change->after;
+	_cleanup_json_ json_t *entry = json_object();
+
+	if (json_put(entry, "id", json_string(change->id)) < 0 ||
+	    json_put(entry, "before", before ? resource_to_json(before) : json_null()) < 0 ||
+	    json_put(entry, "after", after ? resource_to_json(after) : json_null()) < 0)
+		return NULL;
+	return TAKE_PTR(entry);
+}
+
+json_t *plan_steps_to_json(const struct plan *plan, size_t most)
 {
 	_cleanup_json_ json_t *array = json_array();
 
-	for (size_t i = 0; i < plan->steps_count; i++) {
-		const struct step *step = &plan->steps[i];
-		const struct resource_type *type = step->type;
-		json_t *entry = json_object();
-
-		if (json_put(entry, "action", json_string(step_action(step))) < 0 ||
-		    json_put(entry, "resource", json_string(step->id)) < 0 ||
-		    json_put(entry, "type", json_string(type->name)) < 0 ||
-		    json_put(entry, "before",
-			     step->before ? type->print(step->before) : json_null()) < 0 ||
-		    json_put(entry, "after", step->after ? type->print(step->after) : json_null()) <
-			    0) {
-			json_decref(entry);
+	for (size_t i = 0; i < MIN(plan->steps_count, most); i++)
+		if (json_array_append_new(array, step_to_json(&plan->steps[i])) < 0)
 			return NULL;
-		}
-		if (json_array_append_new(array, entry) < 0)
-			return NULL;
-	}
 	return TAKE_PTR(array);
 }
 
-json_t *plan_changes_to_json(const struct plan *plan)
+/* Takes `entry`, the n-th of an array. */
+static void print_entry(struct text_buffer *text, size_t n, json_t *entry)
 {
-	_cleanup_json_ json_t *array = json_array();
+	text_buffer_put(text, n ? "," : "[");
+	if (entry)
+		text_buffer_json(text, entry);
+	else
+		text->failed = true;
+	json_decref(entry);
+}
 
-	for (size_t i = 0; i < plan->changes_count; i++) {
-		const struct change *change = &plan->changes[i];
-		json_t *entry = json_object();
+static void print_end(struct text_buffer *text, size_t count)
+{
+	text_buffer_put(text, count ? "]" : "[]");
+}
 
-		if (json_put(entry, "id", json_string(change->id)) < 0 ||
-		    json_put(entry, "before",
-			     change->before ? resource_to_json(change->before) : json_null()) < 0 ||
-		    json_put(entry, "after",
-			     change->after ? resource_to_json(change->after) : json_null()) < 0) {
-			json_decref(entry);
-			return NULL;
-		}
-		if (json_array_append_new(array, entry) < 0)
-			return NULL;
-	}
-	return TAKE_PTR(array);
+void plan_print_steps(const struct plan *plan, struct text_buffer *text)
+{
+	for (size_t i = 0; i < plan->steps_count; i++)
+		print_entry(text, i, step_to_json(&plan->steps[i]));
+	print_end(text, plan->steps_count);
+}
+
+void plan_print_changes(const struct plan *plan, struct text_buffer *text)
+{
+	for (size_t i = 0; i < plan->changes_count; i++)
+		print_entry(text, i, change_to_json(&plan->changes[i]));
+	print_end(text, plan->changes_count);
 }
 
 static int spec_from_json(const struct resource_type *type, const json_t *json, void **ret,

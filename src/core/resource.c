@@ -17,20 +17,64 @@ const char *resource_id(const struct resource_type *type, const void *spec, char
 struct resource *resource_new(const struct resource_type *type, const void *spec)
 {
 	char id[RESOURCE_KEY_MAX + 16];
-	struct resource *resource = calloc(1, sizeof(*resource) + type->spec_size);
+	size_t id_size = strlen(resource_id(type, spec, id)) + 1;
+	struct resource *resource = calloc(1, sizeof(*resource) + type->spec_size + id_size);
 
 	if (!resource)
 		return NULL;
 	resource->type = type;
+	resource->provenance.owner = text_keep("");
+	resource->provenance.reason = text_keep("");
+	resource->provenance.goal = text_keep("");
+	resource->parent = text_keep("");
+	resource->trouble = text_keep("");
 	resource->created = clock_realtime_usec();
 	resource->expires = USEC_INFINITY;
 	memcpy(resource->spec, spec, type->spec_size);
-	resource->id = strdup(resource_id(type, spec, id));
-	if (!resource->id) {
-		free(resource);
-		return NULL;
-	}
+	resource->id = memcpy(resource->spec + type->spec_size, id, id_size);
 	return resource;
+}
+
+/* Puts a text (NULL: memory is exhausted) in the place of a kept one. */
+static int replace(const char **place, const char *kept)
+{
+	if (!kept)
+		return -ENOMEM;
+	text_let_go(*place);
+	*place = kept;
+	return 0;
+}
+
+int resource_set_provenance(struct resource *resource, const struct provenance *provenance)
+{
+	const char *owner = text_keep(provenance->owner), *reason = text_keep(provenance->reason),
+		   *goal = text_keep(provenance->goal);
+
+	if (!owner || !reason || !goal) {
+		text_let_go(owner);
+		text_let_go(reason);
+		text_let_go(goal);
+		return -ENOMEM;
+	}
+	(void)replace(&resource->provenance.owner, owner);
+	(void)replace(&resource->provenance.reason, reason);
+	return replace(&resource->provenance.goal, goal);
+}
+
+int resource_set_parent(struct resource *resource, const char *parent)
+{
+	return replace(&resource->parent, text_keep(parent));
+}
+
+void resource_set_trouble(struct resource *resource, const char *trouble)
+{
+	char shown[RESOURCE_TROUBLE_MAX];
+
+	if (strcmp(resource->trouble, trouble) == 0)
+		return;
+	text_copy(shown, sizeof(shown), trouble);
+	if (replace(&resource->trouble, text_keep(shown)) < 0)
+		log_error("%s: %s", resource->id, shown);
 }
 
 static void *spec_copy(const struct resource_type *type, const void *spec)
@@ -49,8 +93,10 @@ struct resource *resource_copy(const struct resource *resource)
 
 	if (!copy)
 		return NULL;
-	copy->provenance = resource->provenance;
-	memcpy(copy->parent, resource->parent, sizeof(copy->parent));
+	copy->provenance.owner = text_keep_again(resource->provenance.owner);
+	copy->provenance.reason = text_keep_again(resource->provenance.reason);
+	copy->provenance.goal = text_keep_again(resource->provenance.goal);
+	copy->parent = text_keep_again(resource->parent);
 	copy->created = resource->created;
 	copy->expires = resource->expires;
 	copy->transaction = resource->transaction;
@@ -64,8 +110,12 @@ struct resource *resource_copy(const struct resource *resource)
 
 void resource_free(struct resource *resource)
 {
+	text_let_go(resource->provenance.owner);
+	text_let_go(resource->provenance.reason);
+	text_let_go(resource->provenance.goal);
+	text_let_go(resource->parent);
+	text_let_go(resource->trouble);
 	free(resource->baseline);
-	free(resource->id);
 	free(resource);
 }
 
@@ -84,14 +134,13 @@ int resource_compare(const struct resource *a, const struct resource *b)
 
 json_t *resource_to_json(const struct resource *resource)
 {
-	const struct provenance *provenance = &resource->provenance;
 	_cleanup_json_ json_t *json = json_object();
 	int r = json_put(json, "id", json_string(resource->id)) |
 		json_put(json, "type", json_string(resource->type->name)) |
 		json_put(json, "spec", resource->type->print(resource->spec)) |
-		json_put(json, "owner", json_string(provenance->owner)) |
-		json_put(json, "reason", json_string(provenance->reason)) |
-		json_put(json, "goal", json_string(provenance->goal)) |
+		json_put(json, "owner", json_string(resource->provenance.owner)) |
+		json_put(json, "reason", json_string(resource->provenance.reason)) |
+		json_put(json, "goal", json_string(resource->provenance.goal)) |
 		json_put(json, "parent", json_string(resource->parent)) |
 		json_put(json, "created", json_integer((json_int_t)resource->created)) |
 		json_put(json, "transaction", json_integer((json_int_t)resource->transaction));
@@ -103,9 +152,17 @@ json_t *resource_to_json(const struct resource *resource)
 	return r < 0 ? NULL : TAKE_PTR(json);
 }
 
-static void text_member(const json_t *object, const char *key, char *buffer, size_t size)
+/* Who wanted it, and what it derives from. */
+static int origin_from_json(const json_t *object, struct resource *resource)
 {
-	text_copy(buffer, size, json_member_text(object, key));
+	struct provenance provenance;
+	int r;
+
+	text_copy(provenance.owner, PROVENANCE_TEXT_MAX, json_member_text(object, "owner"));
+	text_copy(provenance.reason, PROVENANCE_TEXT_MAX, json_member_text(object, "reason"));
+	text_copy(provenance.goal, PROVENANCE_TEXT_MAX, json_member_text(object, "goal"));
+	r = resource_set_provenance(resource, &provenance);
+	return r < 0 ? r : resource_set_parent(resource, json_member_text(object, "parent"));
 }
 
 int resource_from_json(struct core *core, const json_t *object, struct resource **ret,
@@ -128,13 +185,8 @@ int resource_from_json(struct core *core, const json_t *object, struct resource 
 	if (r < 0)
 		return r;
 	resource = resource_new(type, spec);
-	if (!resource)
+	if (!resource || origin_from_json(object, resource) < 0)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot read a resource");
-
-	text_member(object, "owner", resource->provenance.owner, PROVENANCE_TEXT_MAX);
-	text_member(object, "reason", resource->provenance.reason, PROVENANCE_TEXT_MAX);
-	text_member(object, "goal", resource->provenance.goal, PROVENANCE_TEXT_MAX);
-	text_member(object, "parent", resource->parent, sizeof(resource->parent));
 	resource->created = (usec_t)json_member_integer(object, "created", 0);
 	resource->expires = (usec_t)json_member_integer(object, "expires", (int64_t)USEC_INFINITY);
 	resource->transaction = (uint64_t)json_member_integer(object, "transaction", 0);

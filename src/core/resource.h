@@ -19,9 +19,10 @@
 struct core;
 struct dependent;
 
-#define RESOURCE_KEY_MAX    160
-#define PROVENANCE_TEXT_MAX 128
-#define RESOURCE_LINKS_MAX  10
+#define RESOURCE_KEY_MAX     160
+#define PROVENANCE_TEXT_MAX  128
+#define RESOURCE_LINKS_MAX   10
+#define RESOURCE_TROUBLE_MAX 160
 
 /* Who wanted it, and why. */
 struct provenance {
@@ -98,23 +99,21 @@ struct resource_type {
 	int (*apply)(struct core *core, const void *before, const void *after, struct error *error);
 };
 
-/* Was it there before us? Undoing an adoption leaves it as it is. */
-static inline bool provenance_is_adopted(const struct provenance *provenance)
-{
-	return strncmp(provenance->owner, RESOURCE_ADOPTED_PREFIX,
-		       sizeof(RESOURCE_ADOPTED_PREFIX) - 1) == 0;
-}
-
-/* One resource of intent. Owned by the intent that holds it. */
+/*
+ * One resource of intent. Owned by the intent that holds it. There may be ten thousand, so its
+ * texts are kept ones (base/intern.h), and its id stands behind the specification.
+ */
 struct resource {
 	const struct resource_type *type;
-	struct provenance provenance;
-	char parent[RESOURCE_KEY_MAX + 16]; /* "type/key" of the resource it derives from, or "" */
-	usec_t created;			    /* realtime */
-	usec_t expires;			    /* realtime, or USEC_INFINITY */
-	uint64_t transaction;		    /* that put it there last */
+	struct {
+		const char *owner, *reason, *goal; /* as in struct provenance */
+	} provenance;
+	const char *parent;   /* "type/key" of the resource it derives from, or "" */
+	usec_t created;	      /* realtime */
+	usec_t expires;	      /* realtime, or USEC_INFINITY */
+	uint64_t transaction; /* that put it there last */
 	void *baseline; /* observed before intent took it; only of types that restore, else NULL */
-	char *id;	/* "type/key" */
+	const char *id; /* "type/key" */
 	UT_hash_handle hh;
 	struct resource *next, *prev;			/* of the same type in intent */
 	struct resource *attended_next, *attended_prev; /* while it needs attention */
@@ -123,7 +122,7 @@ struct resource {
 	bool is_attended;
 	bool due; /* it is looked at as soon as may be */
 	/* What hinders it, for people: "" when it stands. Not stored. */
-	char trouble[160];
+	const char *trouble;
 	usec_t retry_at;       /* boottime of the next attempt, 0 for none */
 	unsigned attempts;     /* that failed, one after the other */
 	bool stands;	       /* the kernel had it when last looked at: a difference is drift */
@@ -137,6 +136,19 @@ struct resource {
 const char *resource_id(const struct resource_type *type, const void *spec, char *buffer);
 
 struct resource *resource_new(const struct resource_type *type, const void *spec);
+/* 0 or -ENOMEM, and then as it was. */
+int resource_set_provenance(struct resource *resource, const struct provenance *provenance);
+int resource_set_parent(struct resource *resource, const char *parent);
+/* Shortened to RESOURCE_TROUBLE_MAX; "" when it stands. */
+void resource_set_trouble(struct resource *resource, const char *trouble);
+
+/* Was it there before us? Undoing an adoption leaves it as it is. */
+static inline bool resource_is_adopted(const struct resource *resource)
+{
+	return strncmp(resource->provenance.owner, RESOURCE_ADOPTED_PREFIX,
+		       sizeof(RESOURCE_ADOPTED_PREFIX) - 1) == 0;
+}
+
 struct resource *resource_copy(const struct resource *resource);
 void resource_free(struct resource *resource);
 DEFINE_CLEANUP(struct resource *, resource_cleanup, resource_free)

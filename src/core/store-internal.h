@@ -48,6 +48,8 @@ int store_set_durable(struct store *store, bool durable);
 int store_failed(struct store *store, const char *what, struct error *error);
 
 void store_bind_text(sqlite3_stmt *statement, int index, const char *text);
+/* `text` is borrowed until the statement has run. */
+void store_bind_buffer(sqlite3_stmt *statement, int index, const struct text_buffer *text);
 /* Binds the JSON in its compact form; NULL becomes SQL's. 0 or -ENOMEM. */
 int store_bind_json(sqlite3_stmt *statement, int index, const json_t *json);
 /* The column parsed as JSON, a new reference; NULL when it is NULL or does not parse. */

@@ -106,6 +106,11 @@ void store_bind_text(sqlite3_stmt *statement, int index, const char *text)
 	sqlite3_bind_text(statement, index, text, -1, SQLITE_STATIC);
 }
 
+void store_bind_buffer(sqlite3_stmt *statement, int index, const struct text_buffer *text)
+{
+	sqlite3_bind_text64(statement, index, text->data, text->length, SQLITE_STATIC, SQLITE_UTF8);
+}
+
 int store_bind_json(sqlite3_stmt *statement, int index, const json_t *json)
 {
 	struct text_buffer text = {0};

@@ -257,20 +257,22 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 }
 
 static int journal_plan(struct core *core, const struct proposal *proposal, const struct plan *plan,
-			json_t *steps, uint64_t *ret, struct error *error)
+			uint64_t *ret, struct error *error)
 {
-	_cleanup_json_ json_t *changes = plan_changes_to_json(plan);
+	_cleanup_text_buffer_ struct text_buffer changes = {0}, steps = {0};
 	struct journal_entry entry = {
 		.time = clock_realtime_usec(),
 		.tool = proposal->tool,
 		.provenance = &proposal->provenance,
-		.changes = changes,
-		.steps = steps,
+		.changes = &changes,
+		.steps = &steps,
 	};
 	struct error prune_error;
 	int r;
 
-	if (!changes || !steps)
+	plan_print_changes(plan, &changes);
+	plan_print_steps(plan, &steps);
+	if (!text_buffer_ok(&changes) || !text_buffer_ok(&steps))
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot write the journal");
 	r = journal_begin(core->store, &entry, ret, error);
 	/* A daemon that runs for years, beside a server that grants leases of seconds. */
@@ -320,9 +322,7 @@ static int carry_out(struct core *core, const struct proposal *proposal, struct 
 	r = keep(core, proposal, store_catch_up(core, error), error);
 	if (r >= 0)
 		r = keep(core, proposal,
-			 journal_plan(core, proposal, plan, outcome->steps, &outcome->transaction,
-				      error),
-			 error);
+			 journal_plan(core, proposal, plan, &outcome->transaction, error), error);
 	if (r >= 0)
 		r = execute(core, proposal, plan, outcome, error);
 	core->in_transaction = false;
@@ -351,7 +351,8 @@ int transaction_run(struct core *core, const struct proposal *proposal, bool dry
 	if (r < 0)
 		return r;
 
-	outcome.steps = plan_steps_to_json(&plan);
+	outcome.steps_count = plan.steps_count;
+	outcome.steps = plan_steps_to_json(&plan, STEPS_TOLD);
 	outcome.waiting = json_incref(plan.waiting);
 	if (!outcome.steps)
 		r = error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");

@@ -70,12 +70,15 @@ enum transaction_state {
 
 const char *transaction_state_text(enum transaction_state state);
 
+#define STEPS_TOLD 200 /* of a change of thousands: the rest says nothing new to who asked */
+
 struct outcome {
 	enum transaction_state state;
 	uint64_t transaction; /* number in history, 0 for none */
-	json_t *steps;	      /* array of {action, resource, before, after}; owned */
-	json_t *waiting;      /* array of {resource, why}: what cannot be yet; owned */
-	usec_t deadline;      /* realtime, of a pending one */
+	size_t steps_count;
+	json_t *steps; /* array of {action, resource, before, after}, of the first of them; owned */
+	json_t *waiting; /* array of {resource, why}: what cannot be yet; owned */
+	usec_t deadline; /* realtime, of a pending one */
 };
 
 void outcome_clear(struct outcome *outcome);

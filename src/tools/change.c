@@ -24,8 +24,6 @@ const struct field change_parameters[] = {
 static const char *const states[] = {"unchanged",   "planned", "committed", "pending",
 				     "rolled_back", "undone",  NULL};
 
-#define STEPS_SHOWN 200
-
 const struct field change_step_members[] = {
 	{"action", FIELD_TEXT, .required = true, .help = "create, update or remove"},
 	{"type", FIELD_TEXT, .required = true, .help = "Type of the resource"},
@@ -57,20 +55,6 @@ const struct field change_output[] = {
 	FIELD_END,
 };
 
-/* All of them, or of a change of thousands the first: the rest says nothing new to who asked. */
-static json_t *steps_shown(const json_t *steps)
-{
-	_cleanup_json_ json_t *shown = NULL;
-
-	if (json_array_size(steps) <= STEPS_SHOWN)
-		return steps ? json_incref((json_t *)steps) : json_array();
-	shown = json_array();
-	for (size_t i = 0; i < STEPS_SHOWN; i++)
-		if (json_array_append(shown, json_array_get(steps, i)) < 0)
-			return NULL;
-	return TAKE_PTR(shown);
-}
-
 json_t *change_answer(const struct outcome *outcome)
 {
 	_cleanup_json_ json_t *answer =
@@ -78,8 +62,8 @@ json_t *change_answer(const struct outcome *outcome)
 			  "transaction",
 			  outcome->transaction ? json_integer((json_int_t)outcome->transaction)
 					       : json_null(),
-			  "steps", steps_shown(outcome->steps), "steps_count",
-			  (json_int_t)json_array_size(outcome->steps));
+			  "steps", outcome->steps ? json_incref(outcome->steps) : json_array(),
+			  "steps_count", (json_int_t)outcome->steps_count);
 
 	if (!answer)
 		return NULL;

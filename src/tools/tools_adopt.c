@@ -50,7 +50,8 @@ static const struct field adopt_output[] = {
 	{"taken", FIELD_OBJECT, .list = true, .required = true, .members = taken_members,
 	 .help = "What is in intent now, or would be"},
 	{"changes", FIELD_OBJECT, .list = true, .required = true, .members = change_step_members,
-	 .help = "What changes outside of intent: nothing, where all is so already"},
+	 .help = "What changes outside of intent: nothing, where all is so already; at most the "
+		 "first 200"},
 	{"left", FIELD_OBJECT, .list = true, .required = true, .members = left_members,
 	 .help = "What is left as it is"},
 	{"managers", FIELD_OBJECT, .list = true, .required = true, .members = manager_members,
@@ -89,8 +90,9 @@ static char *summarise(const json_t *result)
 	const json_t *manager = json_array_get(json_object_get(result, "managers"), 0);
 	bool planned = strcmp(json_member_text(result, "state"), "planned") == 0;
 	char *text;
-	int n = asprintf(&text, "%zu resources %s taken, with %zu changes.%s%s%s%s", taken,
-			 planned ? "would be" : "were", changes, manager ? " " : "",
+	int n = asprintf(&text, "%zu resources %s taken, with %s%zu changes.%s%s%s%s", taken,
+			 planned ? "would be" : "were", changes == STEPS_TOLD ? "at least " : "",
+			 changes, manager ? " " : "",
 			 manager ? json_member_text(manager, "name") : "",
 			 manager ? " runs; stop it with: " : "",
 			 manager ? json_member_text(manager, "command") : "");

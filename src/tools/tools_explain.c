@@ -54,13 +54,12 @@ static const struct field explain_output[] = {
 
 static json_t *cause_json(const struct resource *resource)
 {
-	const struct provenance *provenance = &resource->provenance;
+	const char *owner = resource->provenance.owner;
 	json_t *json = json_object();
 	int r = json_put(json, "resource", json_string(resource->id)) |
-		json_put(json, "owner",
-			 json_text_from_bytes(provenance->owner, strlen(provenance->owner))) |
-		put_text_member(json, "reason", provenance->reason) |
-		put_text_member(json, "goal", provenance->goal) |
+		json_put(json, "owner", json_text_from_bytes(owner, strlen(owner))) |
+		put_text_member(json, "reason", resource->provenance.reason) |
+		put_text_member(json, "goal", resource->provenance.goal) |
 		put_text_member(json, "trouble", resource->trouble) |
 		json_put(json, "created", json_realtime(resource->created)) |
 		json_put(json, "spec", resource->type->print(resource->spec));

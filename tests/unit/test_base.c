@@ -112,6 +112,24 @@ static void test_error_codes_are_unique(void **state)
 			assert_string_not_equal(error_code_text(i), error_code_text(j));
 }
 
+static void test_kept_texts_are_one(void **state)
+{
+	char text[] = "said by many";
+	const char *first = text_keep(text), *second = text_keep("said by many");
+
+	text[0] = 'S';
+	assert_ptr_equal(first, second);
+	assert_string_equal(first, "said by many");
+	text_let_go(second);
+	assert_ptr_equal(text_keep_again(first), first);
+	text_let_go(first);
+	assert_string_equal(first, "said by many");
+	text_let_go(first);
+	assert_string_equal(text_keep(NULL), "");
+	assert_ptr_equal(text_keep(""), text_keep(NULL));
+	text_let_go(text_keep(""));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +142,7 @@ int main(void)
 		cmocka_unit_test(test_writer_stays_inside),
 		cmocka_unit_test(test_json_text_is_always_utf8),
 		cmocka_unit_test(test_error_codes_are_unique),
+		cmocka_unit_test(test_kept_texts_are_one),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
