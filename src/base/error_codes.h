@@ -50,6 +50,8 @@
 	  "The kernel's state did not become as planned.")                                         \
 	X(TX_PEER_LOST, "tx.peer_lost", EIO,                                                       \
 	  "Who manages this host was not reached any more: the change was rolled back.")           \
+	/* The firewall */                                                                         \
+	X(RULESET_MALFORMED, "firewall.malformed", EINVAL, "The ruleset cannot be followed.")      \
 	/* The world outside */                                                                    \
 	X(KERNEL_REFUSED, "kernel.refused", EIO, "The kernel refused the operation.")              \
 	X(KERNEL_UNSUPPORTED, "kernel.unsupported", EOPNOTSUPP, "The kernel lacks this feature.")  \

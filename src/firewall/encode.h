@@ -1,0 +1,25 @@
+/*
+ * From a ruleset to the messages by which the kernel makes it. decode.h leads back.
+ */
+#pragma once
+
+#include "netfilter/netfilter.h"
+#include "ruleset.h"
+
+/* Adds messages to the batch that make the table anew, whatever there was of it: chains, sets with
+ * their elements, counters. 0 or -ENOMEM. */
+int ruleset_encode(const struct ruleset *ruleset, struct netfilter_batch *batch);
+
+/* Adds messages that give the chains these rules, in the place of those that they have; sets
+ * and their elements stay. */
+int ruleset_encode_rules(const struct ruleset *ruleset, struct netfilter_batch *batch);
+
+/* Adds a message that takes the table away; it may not be there. */
+int ruleset_encode_removal(const char *table, struct netfilter_batch *batch);
+
+/* The key of an element in the kernel's form. */
+void filter_element_encode(const struct filter_set *set, const struct filter_element *element,
+			   struct set_element *ret);
+/* Puts it into a set: a plain interval takes two elements there. */
+void filter_element_put(struct element_writer *writer, const struct filter_set *set,
+			const struct filter_element *element, const struct set_element *with);

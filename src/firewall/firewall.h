@@ -1,0 +1,20 @@
+/*
+ * firewall: what may come in, go out and pass through, as nf_tables in the kernel.
+ *
+ * One table is ours, `inet aios_firewall`; those of others are read and never written. Its ruleset
+ * is a value (ruleset.h) with three readers: the kernel (encode.h), people (text.h) and the proof.
+ * What somebody allows or denies is an element of a set, so that a look-up costs the same with one
+ * rule and with a hundred thousand, and the kernel itself lets it expire.
+ *
+ *     ruleset.h     a ruleset as a value
+ *     default.nft   the ruleset that ships; policy.h fills in what stands open there
+ *     parse.h       from nft's language, text.h to it
+ *     encode.h      to the kernel, decode.h from it
+ *     field.h       the fields of a packet
+ */
+#pragma once
+
+#include "decode.h"
+#include "encode.h"
+#include "policy.h"
+#include "text.h"
