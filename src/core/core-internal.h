@@ -181,15 +181,26 @@ int store_catch_up(struct core *core, struct error *error);
 
 /* side_effects.c: what a rollback has to restore beside its steps. */
 struct link_mtu;
+struct first_address;
 struct side_effects {
 	struct link_mtu *links; /* owned */
 	size_t count;
+	struct first_address *firsts; /* owned */
+	size_t firsts_count;
 };
 /* 0 or -ENOMEM. */
-int side_effects_remember(const struct core *core, struct side_effects *ret);
+int side_effects_remember(const struct core *core, const struct plan *plan,
+			  struct side_effects *ret);
 void side_effects_clear(struct side_effects *effects);
 /* The mirror is true when it is called. What cannot be restored is told by an event. */
 void side_effects_undo(struct core *core, const struct side_effects *effects);
+/* Keeps what a change caused, until it is confirmed or taken back; within the SQLite transaction
+ * that ends the entry. */
+int side_effects_store(struct core *core, const struct side_effects *effects, uint64_t number,
+		       struct error *error);
+int side_effects_forget(struct core *core, uint64_t number, struct error *error);
+/* The same as side_effects_undo() of what was kept, if anything was. */
+void side_effects_take_back(struct core *core, uint64_t number);
 
 /* recovery.c */
 int recovery_run(struct core *core, struct error *error);

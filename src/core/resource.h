@@ -91,6 +91,9 @@ struct resource_type {
 	void (*rebase)(const void *previous, const void *observed, void *baseline);
 	/* With `restore`: what had no former state was made by us, and is removed when released. */
 	bool removable;
+	/* Optional: makes the address of the link, which is there, the first of its network. */
+	int (*put_first)(struct core *core, const char *link, const struct ip_prefix *prefix,
+			 struct error *error);
 	/*
 	 * Makes it so: from `before` (NULL: there is none) to `after` (NULL: remove). Idempotent,
 	 * so that an inverse may be applied to a step that never happened: what is already so is no

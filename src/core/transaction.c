@@ -115,7 +115,8 @@ static int mark_undone(struct core *core, const struct proposal *proposal, struc
 }
 
 static int commit(struct core *core, const struct proposal *proposal, struct plan *plan,
-		  const struct outcome *outcome, struct error *error)
+		  const struct outcome *outcome, const struct side_effects *effects,
+		  struct error *error)
 {
 	/* What a power cut takes before it is proved need not come back. */
 	bool durable = proposal->durable && !proposal->proved_within;
@@ -130,6 +131,8 @@ static int commit(struct core *core, const struct proposal *proposal, struct pla
 			r = journal_delete_resource(core->store, change->id, error);
 		}
 	}
+	if (r >= 0 && outcome->state == TRANSACTION_PENDING)
+		r = side_effects_store(core, effects, outcome->transaction, error);
 	if (r >= 0 && proposal->proved_within)
 		r = unproved_note(core, outcome->transaction, proposal->undoes, error);
 	else if (r >= 0 && proposal->undoes)
@@ -221,19 +224,19 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 		   const struct outcome *outcome, struct error *error)
 {
 	_cleanup_(side_effects_clear) struct side_effects effects = {0};
+	struct error ignored;
 	int r;
 
 	number_changes(proposal, plan, outcome->transaction);
-	r = side_effects_remember(core, &effects);
-	struct error ignored;
+	r = side_effects_remember(core, plan, &effects);
 
 	r = r < 0 ? error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot remember the links")
 		  : steps_apply(core, plan, error);
 	if (r >= 0) {
 		r = steps_verify(core, plan, error);
 		if (r >= 0 && outcome->transaction)
-			r = keep(core, proposal, commit(core, proposal, plan, outcome, error),
-				 error);
+			r = keep(core, proposal,
+				 commit(core, proposal, plan, outcome, &effects, error), error);
 		if (r < 0)
 			steps_undo(core, plan->steps, plan->steps_count);
 	}
@@ -414,6 +417,8 @@ int transaction_confirm(struct core *core, uint64_t number, struct error *error)
 		return r;
 	/* On the disk before the answer: after a power cut it would be taken back. */
 	r = journal_commit_begin(core->store, true, error);
+	if (r >= 0)
+		r = side_effects_forget(core, number, error);
 	if (r >= 0)
 		r = journal_commit_end(core->store, number, TRANSACTION_COMMITTED, 0, error);
 	if (r < 0) {

@@ -168,6 +168,8 @@ static int undo(struct core *core, const json_t *entry, const struct undoing *ho
 	r = undo_edits(core, entry, how->number, how->partial, &proposal, error);
 	if (r >= 0)
 		r = transaction_run(core, &proposal, how->dry_run, ret, error);
+	if (r >= 0 && !how->dry_run)
+		side_effects_take_back(core, how->number);
 	if (r >= 0 && !how->dry_run && !how->proved_within)
 		undone_publish(core, how->number, how->provenance->reason);
 	return r;

@@ -54,6 +54,8 @@ static int settle(struct core *core, const json_t *entry, uint64_t undoes, usec_
 
 	if (r >= 0)
 		r = unproved_forget(core, number, error);
+	if (r >= 0 && !deadline)
+		r = side_effects_forget(core, number, error);
 	if (r >= 0 && undoes)
 		r = journal_mark(core->store, undoes, TRANSACTION_UNDONE,
 				 json_member_text(entry, "reason"), error);

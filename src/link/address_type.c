@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "address_first.h"
 #include "kernel_error.h"
 #include "routes_kept.h"
 
@@ -191,7 +192,9 @@ static int address_remove(struct core *core, const struct address_spec *spec, st
 	r = routes_kept_collect(core, link->index, &spec->prefix, &kept);
 	if (r < 0)
 		return kernel_error(core, r, what, error);
-	r = address_request(core, false, spec, error);
+	r = address_remove_alone(core, link, &spec->prefix, error);
+	if (r >= 0)
+		r = address_request(core, false, spec, error);
 	if (r < 0)
 		return r;
 	r = routes_kept_put_back(core, &kept);
@@ -227,5 +230,6 @@ const struct resource_type address_type = {
 	.place = address_place,
 	.kind = OBJECT_ADDRESS,
 	.satisfied = address_satisfied,
+	.put_first = address_put_first,
 	.apply = address_apply,
 };

@@ -25,7 +25,11 @@ void routes_kept_clear(struct routes_kept *kept);
 int routes_kept_collect(struct core *core, int link, const struct ip_prefix *prefix,
 			struct routes_kept *ret);
 
-/* Puts them back. One whose next hop is not reached any more, or whose place somebody took
- * meanwhile, stays away. Returns 0 or the negative errno of the first that was refused for
- * something else. */
+/* The same with all routes of the link but those that follow from its addresses: for what may take
+ * more away. Where they stay, they are not put back. */
+int routes_kept_collect_all(struct core *core, int link, struct routes_kept *ret);
+
+/* Puts them back, behind others of one destination and metric. One whose next hop is not reached
+ * any more, or whose place somebody took meanwhile, stays away. Returns 0 or the negative errno of
+ * the first that was refused for something else. */
 int routes_kept_put_back(struct core *core, const struct routes_kept *kept);

@@ -118,19 +118,3 @@ def test_a_document_is_a_file_on_the_command_line(daemon, tmp_path):
     file.write_text("{")
     broken = daemon.run_client("net", "apply", f"@{file}", "--json")
     assert json.loads(broken.stderr)["error"]["parameter"] == "@FILE"
-
-
-def test_routes_of_others_outlive_the_last_address_as_they_were(daemon):
-    """The kernel takes them with it; whatever they say is said again, also of routing daemons."""
-    host = daemon.host
-    link = {"name": "spare0", "kind": "bridge", "addresses": ["10.9.0.1/24"]}
-    daemon.call("net.apply", links=[link])
-    ours = ["dev", "spare0", "proto"]
-    host.run("ip", "route", "add", "203.0.113.0/24", *ours, "static", "initcwnd", "20", "mtu",
-             "lock", "1300")  # fmt: skip
-    host.run("ip", "route", "add", "198.51.100.0/24", *ours, "bird")
-    shown = [host.output("ip", "route", "show", *ours, who) for who in ("static", "bird")]
-    assert "initcwnd" in shown[0] and shown[1]
-    daemon.call("net.apply", links=[{"name": "spare0"}])
-    assert [host.output("ip", "route", "show", *ours, who) for who in ("static", "bird")] == shown
-    assert host.addresses("spare0") == []

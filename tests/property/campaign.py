@@ -165,15 +165,7 @@ class Campaign:
         self.intent = intent
         time.sleep(UNCONFIRMED)
         self.settle("after a change that nobody confirmed")
-        # What lies on a link whose MTU was smaller for a while keeps the smaller one.
-        for name in self.on_others():
-            before.links[name]["mtu"] = kernel.look(self.host).links[name]["mtu"]
         self.stays(before, "a change that nobody confirmed")
-
-    def on_others(self) -> Iterator[str]:
-        for id, resource in self.intent.items():
-            if id[0] == "device" and "parent" in resource.spec and self.host.has_interface(id[1]):
-                yield id[1]
 
     def do_interference(self, step: Step) -> None:
         """Somebody else changes what intent holds."""

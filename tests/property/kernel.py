@@ -25,7 +25,7 @@ PASSING = {
     "designated_port", "designated_cost", "designated_bridge", "designated_root", "hold_timer",
     "message_age_timer", "forward_delay_timer", "topology_change_ack", "config_pending", "id",
     "no", "state", "multicast_router", "mcast_querier_timer", "valid_life_time",
-    "preferred_life_time", "tentative", "secondary", "dadfailed", "master", "link",
+    "preferred_life_time", "tentative", "dadfailed", "master", "link",
 }  # fmt: skip
 
 
