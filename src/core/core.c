@@ -162,6 +162,15 @@ static int intent_load_row(json_t *row, void *userdata)
 			     json_member_text(row, "id") ?: "a resource", error.message);
 		return 0;
 	}
+	/* What names it may have been something else in an older version. */
+	if (strcmp(json_member_text(row, "id") ?: "", resource->id) != 0)
+		core->store_behind = true;
+	if (core_resource(core, resource->id)) {
+		core_publish(core, "intent.unreadable", json_incref(row), "%s is there twice",
+			     resource->id);
+		resource_free(resource);
+		return 0;
+	}
 	intent_add(core, resource);
 	return 0;
 }

@@ -336,10 +336,14 @@ static int device_remove(struct core *core, const struct device_spec *spec, stru
 {
 	const struct link *link = observed_link_by_name(core_observed(core), spec->name);
 	char buffer[NETLINK_MESSAGE_MAX];
+	struct device_spec present;
 	int r;
 
-	/* What took its name meanwhile is not ours. */
-	if (!link || strcmp(link->info_kind, spec->kind) != 0)
+	if (!link)
+		return 0;
+	/* What took its name meanwhile is not ours, nor what kept this from being made. */
+	device_spec_of(core_observed(core), link, &present);
+	if (strcmp(present.kind, spec->kind) != 0 || strcmp(present.parent, spec->parent) != 0)
 		return 0;
 	r = netlink_request(core_netlink(core), netlink_build_link_delete(buffer, link->index));
 	return refused(core, r == -ENODEV ? 0 : r, "removing", spec, error);

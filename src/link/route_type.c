@@ -113,12 +113,10 @@ static json_t *route_print(const void *data)
 static void route_key(const void *data, char buffer[RESOURCE_KEY_MAX])
 {
 	const struct route_spec *spec = data;
-	bool ipv6 = spec->destination.address.family == AF_INET6;
 	char text[IP_PREFIX_TEXT_MAX];
 
-	snprintf(buffer, RESOURCE_KEY_MAX, "%u/%s/%u%s%s", spec->table,
-		 ip_prefix_print(&spec->destination, text), metric_in_kernel(spec), ipv6 ? "/" : "",
-		 ipv6 ? spec->link : "");
+	snprintf(buffer, RESOURCE_KEY_MAX, "%u/%s/%u", spec->table,
+		 ip_prefix_print(&spec->destination, text), metric_in_kernel(spec));
 }
 
 /* Routes without a gateway come first: they are what gateways are reached by. */
@@ -129,7 +127,11 @@ static unsigned route_rank(const void *data)
 	return spec->nexthops_count || ip_address_is_set(&spec->gateway);
 }
 
-/* Where the mirror leaves routes out, the kernel says of one if it is the one that it would choose:
+/* Of IPv6 there may be several at one place, each by another link, but a request to replace one
+ * takes whichever is first (ip6_fib.c, fib6_add_rt2node()): so intent has one, as of IPv4, and that
+ * by its link is the one, if it is there.
+ *
+ * Where the mirror leaves routes out, the kernel says of one if it is the one that it would choose:
  * then it is in `asked`. */
 static const struct route *route_in_place(struct core *core, const struct route_spec *spec,
 					  struct route *asked)
@@ -146,10 +148,12 @@ static const struct route *route_in_place(struct core *core, const struct route_
 	if (spec->destination.address.family == AF_INET6 && link)
 		place.link = link->index;
 	found = observed_route(observed, &place);
+	place.link = 0;
+	found = found ?: observed_route(observed, &place);
 	if (!found &&
 	    observed_ask_route(observed, core_netlink(core), &spec->destination.address, asked) >
 		    0 &&
-	    route_same_place(asked, &place) && (!place.link || place.link == asked->link))
+	    route_same_place(asked, &place))
 		found = asked;
 	return found;
 }

@@ -17,4 +17,9 @@ FOUND: dict[str, list[Step]] = {
         merge({"name": "vetha"}, macvlan("br0", "10.3.1.2/24")),
         merge(macvlan("vetha", "10.4.0.1/24") | {"mtu": 1280}, do="unconfirmed"),
     ],
+    "a device that cannot move to a link that is made with it stays where it is": [
+        merge({"name": "vetha", "mtu": 1400}, macvlan("vetha", "10.3.1.2/24")),
+        merge({"name": "vetha", "mtu": 1500}),
+        merge({"name": "br0", "kind": "bridge"}, macvlan("br0", "10.3.1.2/24")),
+    ],
 }

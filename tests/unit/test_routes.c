@@ -92,7 +92,7 @@ static void test_multipath_ipv6(void **state)
 	assert_true(world_shows("ip -6 route show 2001:db8:9::/48",
 				"nexthop via 2001:db8:2::2 dev v1"));
 	assert_int_equal(world_put(world, "[" MULTIPATH_IPV6 "]"), 0);
-	world_put(world, "[[\"route/254/2001:db8:9::/48/1024/\"]]");
+	world_put(world, "[[\"route/254/2001:db8:9::/48/1024\"]]");
 	assert_false(world_shows("ip -6 route", "2001:db8:9::/48"));
 }
 
