@@ -11,10 +11,14 @@
  *     parse.h       from nft's language, text.h to it
  *     encode.h      to the kernel, decode.h from it
  *     field.h       the fields of a packet
+ *     prove.h       what becomes of packets, decided exactly: guard rails, and why of one packet
+ *     netfilter_state.h  all tables in the form that proofs walk; packet_set.h its sets
+ *     packet_space.h     sets of packets; packet.h one of them
  */
 #pragma once
 
 #include "decode.h"
 #include "encode.h"
 #include "policy.h"
+#include "prove.h"
 #include "text.h"
