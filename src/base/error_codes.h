@@ -29,6 +29,8 @@
 	/* Who may */                                                                              \
 	X(ROLE_INSUFFICIENT, "role.insufficient", EACCES, "The caller's role may not do this.")    \
 	X(GUARD_REFUSED, "guard.refused", EPERM, "A guard rail forbids the change.")               \
+	X(GUARD_UNPROVED, "guard.unproved", EPERM,                                                 \
+	  "Nothing proves that the change keeps what a guard rail holds.")                         \
 	/* What there is */                                                                        \
 	X(LINK_UNKNOWN, "link.unknown", ENODEV, "There is no interface of this name.")             \
 	X(LINK_FOREIGN, "link.foreign", EPERM, "The interface belongs to somebody else.")          \

@@ -71,6 +71,7 @@ struct plan {
 	struct core *core;
 	enum asker asker;
 	bool awaits_confirmation;
+	struct proving proving;
 	bool undoes; /* an earlier transaction: what that one adopted is left in the kernel */
 	struct change *changes;
 	size_t changes_count;

@@ -36,6 +36,9 @@ enum asker plan_asker(const struct plan *plan);
 /* Is it taken back by itself unless it is confirmed? */
 bool plan_awaits_confirmation(const struct plan *plan);
 
+/* Will he be asked whether he is reached, and is all taken back where he is not? */
+bool plan_is_proved_by(const struct plan *plan, const struct ip_address *peer);
+
 /* What becomes of one resource of intent. */
 struct change {
 	char id[RESOURCE_KEY_MAX + 16];

@@ -182,6 +182,7 @@ int plan_build(struct core *core, const struct proposal *proposal, struct plan *
 		.core = core,
 		.asker = proposal->asker,
 		.awaits_confirmation = proposal->confirm_within > 0,
+		.proving = proposal->proving,
 		.undoes = proposal->undoes,
 		.waiting = json_array(),
 	};
@@ -247,6 +248,14 @@ enum asker plan_asker(const struct plan *plan)
 bool plan_awaits_confirmation(const struct plan *plan)
 {
 	return plan->awaits_confirmation;
+}
+
+bool plan_is_proved_by(const struct plan *plan, const struct ip_address *peer)
+{
+	for (unsigned i = 0; i < plan->proving.peers_count; i++)
+		if (ip_address_equal(&plan->proving.peers[i], peer))
+			return true;
+	return false;
 }
 
 static const char *step_action(const struct step *step)

@@ -119,7 +119,7 @@ static int commit(struct core *core, const struct proposal *proposal, struct pla
 		  struct error *error)
 {
 	/* What a power cut takes before it is proved need not come back. */
-	bool durable = proposal->durable && !proposal->proved_within;
+	bool durable = proposal->durable && !proposal->proving.within;
 	int r = journal_commit_begin(core->store, durable, error);
 
 	for (size_t i = 0; r >= 0 && i < plan->changes_count; i++) {
@@ -133,7 +133,7 @@ static int commit(struct core *core, const struct proposal *proposal, struct pla
 	}
 	if (r >= 0 && outcome->state == TRANSACTION_PENDING)
 		r = side_effects_store(core, effects, outcome->transaction, error);
-	if (r >= 0 && proposal->proved_within)
+	if (r >= 0 && proposal->proving.within)
 		r = unproved_note(core, outcome->transaction, proposal->undoes, error);
 	else if (r >= 0 && proposal->undoes)
 		r = mark_undone(core, proposal, error);
@@ -313,7 +313,7 @@ static int leave_unchanged(struct core *core, const struct proposal *proposal,
 static int carry_out(struct core *core, const struct proposal *proposal, struct plan *plan,
 		     struct outcome *outcome, struct error *error)
 {
-	usec_t within = proposal->proved_within ?: proposal->confirm_within;
+	usec_t within = proposal->proving.within ?: proposal->confirm_within;
 	int r;
 
 	outcome->state = TRANSACTION_COMMITTED;

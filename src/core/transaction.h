@@ -23,14 +23,21 @@ struct edit {
 	UT_hash_handle hh;
 };
 
+/* A change that is taken back unless transaction_proved() is called; before that it cannot be
+ * confirmed. */
+struct proving {
+	usec_t within;			/* 0: nothing is to be proved */
+	const struct ip_address *peers; /* who will be asked whether they are reached; borrowed */
+	unsigned peers_count;
+};
+
 struct proposal {
 	struct provenance provenance;
 	char tool[64]; /* what asked: "net.configure", "dhcp", "boot", "drift" */
 	char parent[RESOURCE_KEY_MAX + 16]; /* of all resources that it puts, or "" */
 	usec_t expires;			    /* realtime, USEC_INFINITY for never */
 	usec_t confirm_within;		    /* rolled back unless confirmed; 0 for not asked */
-	usec_t proved_within;	/* the same unless transaction_proved() is called; before that it
-				 * cannot be confirmed. 0 for not so */
+	struct proving proving;
 	uint64_t undoes;	/* transaction that is undone once this is committed; 0 for none */
 	bool keeps_numbers;	/* what is restored keeps its transaction's number, too */
 	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
@@ -100,7 +107,7 @@ int transaction_check_pending(struct core *core, uint64_t number, struct error *
 int transaction_confirm(struct core *core, uint64_t number, struct error *error);
 
 /*
- * Ends what `proved_within` began: the transaction stays, or is pending for `confirm_within` from
+ * Ends what `proving` began: the transaction stays, or is pending for `confirm_within` from
  * now on (0: not so), with its deadline in `ret_deadline`; what it undoes is undone. Refused with
  * tx.not_pending where it was taken back meanwhile.
  */
@@ -114,11 +121,11 @@ int transaction_undo(struct core *core, uint64_t number, enum asker asker,
 		     const struct provenance *provenance, bool dry_run, struct outcome *ret,
 		     struct error *error);
 
-/* The same, to be proved within `proved_within`, unless nobody has confirmed what is undone: that
+/* The same, to be proved, unless nobody has confirmed what is undone: that
  * goes in any case. Only transaction_proved() marks it as undone. */
 int transaction_undo_unproved(struct core *core, uint64_t number, enum asker asker,
-			      const struct provenance *provenance, usec_t proved_within,
-			      struct outcome *ret, struct error *error);
+			      const struct provenance *provenance, const struct proving *proving,
+			      bool dry_run, struct outcome *ret, struct error *error);
 
 /* Takes a transaction back as far as nothing later changed the same resources, whatever guard rails
  * say: what was not confirmed, or did not hold. */

@@ -145,13 +145,14 @@ struct undoing {
 	bool partial; /* leaves out what a later one changed */
 	enum asker asker;
 	const struct provenance *provenance;
-	usec_t proved_within;
+	struct proving proving;
 	bool dry_run;
 };
 
 static int undo(struct core *core, const json_t *entry, const struct undoing *how,
 		struct outcome *ret, struct error *error)
 {
+	bool is_pending = strcmp(json_member_text(entry, "state"), "pending") == 0;
 	_cleanup_proposal_ struct proposal proposal;
 	int r;
 
@@ -160,17 +161,16 @@ static int undo(struct core *core, const json_t *entry, const struct undoing *ho
 	proposal.asker = how->asker;
 	proposal.durable = !how->partial;
 	proposal.undoes = how->number;
-	proposal.proved_within = how->proved_within;
+	proposal.proving = how->proving;
 	/* What was not confirmed goes in any case: nobody may be left to be kept out. */
-	proposal.unguarded = how->partial;
-	proposal.keeps_numbers =
-		is_undoing(entry) && strcmp(json_member_text(entry, "state"), "pending") == 0;
+	proposal.unguarded = how->partial || is_pending;
+	proposal.keeps_numbers = is_undoing(entry) && is_pending;
 	r = undo_edits(core, entry, how->number, how->partial, &proposal, error);
 	if (r >= 0)
 		r = transaction_run(core, &proposal, how->dry_run, ret, error);
 	if (r >= 0 && !how->dry_run)
 		side_effects_take_back(core, how->number);
-	if (r >= 0 && !how->dry_run && !how->proved_within)
+	if (r >= 0 && !how->dry_run && !how->proving.within)
 		undone_publish(core, how->number, how->provenance->reason);
 	return r;
 }
@@ -187,7 +187,7 @@ static int undo_as_asked(struct core *core, struct undoing how, struct outcome *
 		return r;
 	state = json_member_text(entry, "state");
 	if (strcmp(state, "pending") == 0)
-		how.proved_within = 0;
+		how.proving = (struct proving){0};
 	if (strcmp(state, "committed") != 0 && strcmp(state, "pending") != 0)
 		return error_set(error, ERROR_TX_NOT_UNDOABLE, "transaction",
 				 "transaction %llu is %s already", (unsigned long long)number,
@@ -210,14 +210,15 @@ int transaction_undo(struct core *core, uint64_t number, enum asker asker,
 }
 
 int transaction_undo_unproved(struct core *core, uint64_t number, enum asker asker,
-			      const struct provenance *provenance, usec_t proved_within,
-			      struct outcome *ret, struct error *error)
+			      const struct provenance *provenance, const struct proving *proving,
+			      bool dry_run, struct outcome *ret, struct error *error)
 {
 	const struct undoing how = {
 		.number = number,
 		.asker = asker,
 		.provenance = provenance,
-		.proved_within = proved_within,
+		.proving = *proving,
+		.dry_run = dry_run,
 	};
 
 	return undo_as_asked(core, how, ret, error);

@@ -10,6 +10,7 @@
  *     ownership.c   whose a link is
  *     manager.c     boot detection, and what is plugged in later
  *     management.c  the guard rail that nobody locks himself out
+ *     outlook.h     the network as a plan would leave it; path.h the kernel's choice of a way
  */
 #pragma once
 

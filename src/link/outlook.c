@@ -1,334 +1,319 @@
 #include "outlook.h"
 
-#include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
 
 #define LINK_DEPTH_MAX 8 /* devices on devices */
 
-static const struct step *step_for(const struct plan *plan, const struct resource_type *type,
-				   const char *id)
+/* ---- steps ---- */
+
+const struct step *outlook_next_step(const struct outlook *outlook, const struct step *cursor)
 {
+	if (!outlook->plan || (cursor && cursor == outlook->until))
+		return NULL;
+	return plan_next_step(outlook->plan, cursor);
+}
+
+const struct step *outlook_step(const struct outlook *outlook, const struct resource_type *type,
+				const char *key)
+{
+	size_t length = strlen(type->name);
 	const struct step *step = NULL;
 
-	while (plan && (step = plan_next_step(plan, step)))
-		if (step->type == type && strcmp(step->id, id) == 0)
+	while ((step = outlook_next_step(outlook, step)))
+		if (step->type == type && strcmp(step->id + length + 1, key) == 0)
 			return step;
 	return NULL;
 }
 
-/* The step of the type whose key is the link's name. */
-static const struct step *step_for_link(const struct plan *plan, const struct resource_type *type,
-					const struct link *link)
+static const struct link *link_now(const struct outlook *outlook, const char *name)
 {
-	char id[RESOURCE_KEY_MAX + 16];
-
-	snprintf(id, sizeof(id), "%s/%s", type->name, link->name);
-	return step_for(plan, type, id);
+	return observed_link_by_name(core_observed(outlook->core), name);
 }
 
-/* Would it be there, and up? */
-static bool link_would_stand(const struct plan *plan, const struct link *link)
+static const struct link *link_below(const struct outlook *outlook, const struct link *link)
 {
-	const struct step *device = step_for_link(plan, &device_type, link);
-	const struct step *step = step_for_link(plan, &link_type, link);
-	const struct link_spec *after = step ? step->after : NULL;
-
-	if (device && !device->after)
-		return false;
-	if (after && after->settings.fields & LINK_FIELD_UP)
-		return after->settings.up;
-	return link->flags & IFF_UP;
+	return link->lower && link->lower_namespace < 0
+		       ? observed_link(core_observed(outlook->core), link->lower)
+		       : NULL;
 }
 
-/* What a port receives is its device's, no longer its own. */
-static bool link_would_be_up(const struct plan *plan, const struct link *link)
-{
-	const struct step *port = step_for_link(plan, &port_type, link);
+/* ---- made and removed ---- */
 
-	return !(port && port->after && !port->before) && link_would_stand(plan, link);
+static bool device_has(const struct device_spec *device, const char *name)
+{
+	return device && (strcmp(device->name, name) == 0 || strcmp(device->peer, name) == 0);
 }
 
-bool outlook_link_works(struct core *core, const struct plan *plan, const struct link *link)
+static bool is_removed(const struct outlook *outlook, const struct link *link, unsigned depth)
 {
-	unsigned depth = 0;
-
-	if (!link_would_be_up(plan, link))
-		return false;
-	while (link && depth++ < LINK_DEPTH_MAX) {
-		if (!link_would_stand(plan, link))
-			return false;
-		link = link->kind == LINK_VETH || link->lower_namespace >= 0
-			       ? NULL
-			       : observed_link(core_observed(core), link->lower);
-	}
-	return true;
-}
-
-bool outlook_link_loses_ipv6(const struct plan *plan, const struct link *link)
-{
-	struct link_spec spec = {0};
-	char id[RESOURCE_KEY_MAX + 16];
-	const struct step *step;
-	const struct link_spec *after;
-
-	memcpy(spec.name, link->name, sizeof(spec.name));
-	step = step_for(plan, &link_type, resource_id(&link_type, &spec, id));
-	after = step ? step->after : NULL;
-	return after && after->settings.fields & LINK_FIELD_MTU &&
-	       after->settings.mtu < IPV6_MTU_MIN;
-}
-
-const struct link *outlook_address_holder(struct core *core, const struct plan *plan,
-					  const struct ip_address *wanted)
-{
-	const struct observed *observed = core_observed(core);
-	const struct address *address = NULL;
+	const struct link *below = link->kind == LINK_VETH ? NULL : link_below(outlook, link);
 	const struct step *step = NULL;
 
-	while ((step = plan_next_step(plan, step))) {
-		const struct address_spec *after = step->after;
+	while ((step = outlook_next_step(outlook, step)))
+		if (step->type == &device_type && !step->after &&
+		    device_has(step->before, link->name))
+			return true;
+	return below && depth < LINK_DEPTH_MAX && is_removed(outlook, below, depth + 1);
+}
 
-		if (step->type == &address_type && after &&
-		    ip_address_equal(&after->prefix.address, wanted))
-			return observed_link_by_name(observed, after->link);
-	}
-	while ((address = observed_next_address(observed, address))) {
-		const struct link *link = observed_link(observed, address->link);
-		struct address_spec spec = {.prefix = address->prefix};
-		char id[RESOURCE_KEY_MAX + 16];
+/* The device that the plan makes and that is, or brings, the link; NULL where there is none. */
+static const struct device_spec *device_made(const struct outlook *outlook, const char *name)
+{
+	const struct step *step = NULL;
 
-		if (!link || !ip_address_equal(&address->prefix.address, wanted))
-			continue;
-		memcpy(spec.link, link->name, sizeof(spec.link));
-		step = step_for(plan, &address_type, resource_id(&address_type, &spec, id));
-		if (!step || step->after)
-			return link;
-	}
+	while ((step = outlook_next_step(outlook, step)))
+		if (step->type == &device_type && !step->before && device_has(step->after, name))
+			return step->after;
 	return NULL;
 }
 
-/* Does the plan remove the route, or put another in its place? */
-static bool route_would_go(struct core *core, const struct plan *plan, const struct route *route)
+bool outlook_link_is_there(const struct outlook *outlook, const char *name)
 {
-	const struct link *link = observed_link(core_observed(core), route->link);
-	struct route_spec spec = {.destination = route->destination,
-				  .table = route->table,
-				  .metric = route->metric};
-	char id[RESOURCE_KEY_MAX + 16];
+	const struct link *link = link_now(outlook, name);
 
-	if (link && route->nexthops <= 1)
-		memcpy(spec.link, link->name, sizeof(spec.link));
-	if (step_for(plan, &route_type, resource_id(&route_type, &spec, id)))
+	return (link && !is_removed(outlook, link, 0)) || device_made(outlook, name);
+}
+
+static const char *controller(const struct outlook *outlook, const char *name)
+{
+	const struct step *step = outlook_step(outlook, &port_type, name);
+	const struct link *link = link_now(outlook, name), *master;
+
+	if (step)
+		return step->after ? ((const struct port_spec *)step->after)->controller : "";
+	master = link && link->master ? observed_link(core_observed(outlook->core), link->master)
+				      : NULL;
+	return master && !is_removed(outlook, master, 0) ? master->name : "";
+}
+
+bool outlook_link_is_up(const struct outlook *outlook, const char *name)
+{
+	const struct step *step = outlook_step(outlook, &link_type, name);
+	const struct link_spec *after = step ? step->after : NULL;
+	const struct link *link = link_now(outlook, name);
+
+	if (!outlook_link_is_there(outlook, name))
+		return false;
+	if (after && after->settings.fields & LINK_FIELD_UP)
+		return after->settings.up;
+	return link && link->flags & IFF_UP;
+}
+
+/* ---- what it is ---- */
+
+enum nature {
+	NATURE_CABLE,	   /* the kernel tells whether something is plugged in */
+	NATURE_CONTROLLER, /* carries what one of its ports carries */
+	NATURE_PAIR,	   /* carries where the other end is up */
+	NATURE_UPON,	   /* carries what the link below does */
+	NATURE_INNER,	   /* loopback, dummy */
+};
+
+struct body {
+	enum nature nature;
+	const char *other; /* end of the pair, or link below */
+};
+
+static struct body body_of_made(const struct device_spec *device, const char *name)
+{
+	bool is_peer = strcmp(device->peer, name) == 0;
+
+	if (strcmp(device->kind, "bridge") == 0 || strcmp(device->kind, "bond") == 0)
+		return (struct body){NATURE_CONTROLLER, ""};
+	if (device->peer[0])
+		return (struct body){NATURE_PAIR, is_peer ? device->name : device->peer};
+	if (device->parent[0])
+		return (struct body){NATURE_UPON, device->parent};
+	return (struct body){NATURE_INNER, ""};
+}
+
+static struct body body_of(const struct outlook *outlook, const char *name)
+{
+	const struct link *link = link_now(outlook, name), *below;
+
+	if (!link)
+		return body_of_made(device_made(outlook, name), name);
+	below = link_below(outlook, link);
+	switch (link->kind) {
+	case LINK_BRIDGE:
+	case LINK_BOND:
+		return (struct body){NATURE_CONTROLLER, ""};
+	case LINK_LOOPBACK:
+	case LINK_DUMMY:
+		return (struct body){NATURE_INNER, ""};
+	default:
+		if (below)
+			return (struct body){link->kind == LINK_VETH ? NATURE_PAIR : NATURE_UPON,
+					     below->name};
+		return (struct body){NATURE_CABLE, ""};
+	}
+}
+
+bool outlook_link_is_inner(const struct outlook *outlook, const char *name)
+{
+	return outlook_link_is_there(outlook, name) &&
+	       body_of(outlook, name).nature == NATURE_INNER;
+}
+
+/* ---- what it carries ---- */
+
+static enum hop_state worse(enum hop_state a, enum hop_state b)
+{
+	return MAX(a, b);
+}
+
+static enum hop_state frames(const struct outlook *outlook, const char *name, unsigned depth);
+
+/* A port that carries takes part, as far as it is no other device's. */
+static bool port_carries(const struct outlook *outlook, const char *port, const char *device,
+			 unsigned depth)
+{
+	return strcmp(controller(outlook, port), device) == 0 &&
+	       frames(outlook, port, depth + 1) <= HOP_DOUBTFUL;
+}
+
+/* Behind which of its ports somebody is, only the bridge knows: one that is lost, or that carries
+ * other VLANs, leaves it in doubt. Of a bond one is as good as the other. */
+static enum hop_state ports_carry(const struct outlook *outlook, const char *device, unsigned depth)
+{
+	const struct observed *observed = core_observed(outlook->core);
+	const struct link *own = link_now(outlook, device), *link = NULL;
+	const struct step *step = NULL;
+	bool any = false, doubt = false;
+
+	while (own && (link = observed_next_link(observed, link))) {
+		bool carries;
+
+		if (link->master != own->index)
+			continue;
+		carries = port_carries(outlook, link->name, device, depth);
+		any |= carries;
+		doubt |= link->carrier && !carries;
+	}
+	while ((step = outlook_next_step(outlook, step))) {
+		const struct port_spec *port = step->type == &port_type ? step->after : NULL;
+
+		if (!port || strcmp(port->controller, device) != 0)
+			continue;
+		any |= port_carries(outlook, port->link, device, depth);
+		doubt |= step->before != NULL;
+	}
+	if (!any)
+		return HOP_DEAD;
+	return doubt && !(own && own->kind == LINK_BOND) ? HOP_DOUBTFUL : HOP_CARRIES;
+}
+
+static enum hop_state cable_carries(const struct outlook *outlook, const struct link *link)
+{
+	if (link->carrier || outlook->plugged)
+		return HOP_CARRIES;
+	/* What is set up now has told nothing yet. */
+	return link->flags & IFF_UP ? HOP_DEAD : HOP_DOUBTFUL;
+}
+
+/* Another MAC address is known to nobody yet, and perhaps allowed by nobody; other options of a
+ * device (VLAN, STP, the far end of a tunnel) lead elsewhere. */
+static bool is_changed(const struct outlook *outlook, const char *name)
+{
+	const struct step *device = outlook_step(outlook, &device_type, name);
+	const struct step *step = outlook_step(outlook, &link_type, name);
+	const struct link_spec *after = step ? step->after : NULL;
+	const struct link *link = link_now(outlook, name);
+
+	if (device && device->before && device->after)
 		return true;
-	/* A prefix route goes with the address that brought it. */
-	return route->protocol == RTPROT_KERNEL && ip_address_is_set(&route->source) &&
-	       !outlook_address_holder(core, plan, &route->source);
+	return link && after && after->settings.fields & LINK_FIELD_MAC &&
+	       !hardware_address_equal(&after->settings.mac, &link->mac);
 }
 
-static bool route_would_reach(struct core *core, const struct plan *plan, const struct route *route,
-			      const struct ip_address *remote)
+/* What becomes of frames there, whatever has the link as its port. */
+static enum hop_state frames(const struct outlook *outlook, const char *name, unsigned depth)
 {
-	const struct link *link = observed_link(core_observed(core), route->link);
+	enum hop_state state = HOP_CARRIES;
+	struct body body;
 
-	return route->type == RTN_UNICAST && ip_prefix_contains(&route->destination, remote) &&
-	       link && link_would_be_up(plan, link) && !route_would_go(core, plan, route);
+	if (depth > LINK_DEPTH_MAX || !outlook_link_is_up(outlook, name))
+		return HOP_PASSED_OVER;
+	body = body_of(outlook, name);
+	switch (body.nature) {
+	case NATURE_CABLE:
+		state = cable_carries(outlook, link_now(outlook, name));
+		break;
+	case NATURE_CONTROLLER:
+		state = ports_carry(outlook, name, depth);
+		break;
+	case NATURE_PAIR:
+		state = outlook_link_is_up(outlook, body.other) ? HOP_CARRIES : HOP_DEAD;
+		break;
+	case NATURE_UPON:
+		state = MIN(frames(outlook, body.other, depth + 1), HOP_DEAD);
+		break;
+	case NATURE_INNER:
+		break;
+	}
+	return is_changed(outlook, name) ? worse(state, HOP_DOUBTFUL) : state;
 }
 
-struct path;
-
-/* What is looked for among the routes that the mirror leaves out. */
-struct left_out {
-	struct core *core;
-	const struct plan *plan;
-	const struct ip_address *remote;
-	struct path *path;
-	bool reaches;
-};
-
-static void left_out_reach(const struct route *route, void *userdata)
+/* What a port receives is its device's, no longer its own; and a macvlan in the mode passthru takes
+ * all that its link receives. */
+static bool is_taken(const struct outlook *outlook, const char *name)
 {
-	struct left_out *left_out = userdata;
+	const struct link *link = link_now(outlook, name);
+	const struct step *step = outlook_step(outlook, &port_type, name);
 
-	left_out->reaches = left_out->reaches || route_would_reach(left_out->core, left_out->plan,
-								   route, left_out->remote);
-}
+	if (step && step->after && !(link && link->master))
+		return true;
+	step = NULL;
+	while ((step = outlook_next_step(outlook, step))) {
+		const struct device_spec *device = step->type == &device_type ? step->after : NULL;
 
-/* All are read, but only where the change would be refused otherwise. */
-static bool left_out_would_reach(struct core *core, const struct plan *plan,
-				 const struct ip_address *remote)
-{
-	struct left_out left_out = {.core = core, .plan = plan, .remote = remote};
-	int r = observed_each_left_out(core_observed(core), core_netlink(core), remote->family, 0,
-				       left_out_reach, &left_out);
-
-	return r >= 0 && left_out.reaches;
-}
-
-bool outlook_reaches(struct core *core, const struct plan *plan, const struct ip_address *remote)
-{
-	const struct observed *observed = core_observed(core);
-	const struct route *route = NULL;
-	const struct step *step = NULL;
-
-	while ((step = plan_next_step(plan, step))) {
-		const struct route_spec *route_after = step->after;
-		const struct address_spec *address_after = step->after;
-
-		if (step->after && step->type == &route_type && route_after->type == RTN_UNICAST &&
-		    ip_prefix_contains(&route_after->destination, remote))
-			return true;
-		if (step->after && step->type == &address_type &&
-		    ip_prefix_contains(&address_after->prefix, remote))
+		if (device && strcmp(device->parent, name) == 0 &&
+		    strcmp(device->kind, "macvlan") == 0 &&
+		    device->options.macvlan.mode == MACVLAN_MODE_PASSTHRU)
 			return true;
 	}
-	while ((route = observed_next_route(observed, route)))
-		if (route_would_reach(core, plan, route, remote))
-			return true;
-	return left_out_would_reach(core, plan, remote);
+	return false;
 }
 
-/* ---- the way that the main table would choose ---- */
-
-/* The best route so far: the longest prefix wins, then the lowest metric. */
-struct path {
-	bool found, usable;
-	unsigned length;
-	uint32_t metric;
-};
-
-/* What the kernel makes of metric 0 for IPv6: IP6_RT_PRIO_ADDRCONF, IP6_RT_PRIO_USER. */
-static uint32_t metric_in_kernel(const struct ip_address *remote, uint32_t metric, bool prefix)
+static bool ignores_dead_routes(const struct outlook *outlook, const char *name)
 {
-	if (metric || remote->family == AF_INET)
-		return metric;
-	return prefix ? 256 : 1024;
+	const struct step *step = outlook_step(outlook, &link_type, name);
+	const struct link_spec *after = step ? step->after : NULL;
+	const struct link *link = link_now(outlook, name);
+
+	if (after && after->settings.fields & LINK_FIELD_IGNORE_DEAD_ROUTES)
+		return after->settings.ignore_dead_routes;
+	return link && link->ignore_dead_routes;
 }
 
-static void path_consider(struct path *path, unsigned length, uint32_t metric, bool usable)
+enum hop_state outlook_link_state(const struct outlook *outlook, const char *name)
 {
-	bool equal = path->found && length == path->length && metric == path->metric;
+	enum hop_state state = frames(outlook, name, 0);
 
-	if (path->found && !equal &&
-	    (length < path->length || (length == path->length && metric > path->metric)))
-		return;
-	*path = (struct path){true, usable || (equal && path->usable), length, metric};
+	if (state == HOP_DEAD)
+		return ignores_dead_routes(outlook, name) ? HOP_PASSED_OVER : HOP_DEAD;
+	return state <= HOP_DOUBTFUL && is_taken(outlook, name) ? HOP_DEAD : state;
 }
 
-/* Does the kernel send by the link? 1; 0 when it would pass over the route; -ENOLINK when it would
- * choose it, and nothing would arrive. */
-static int link_would_carry(const struct plan *plan, const struct link *link)
+/* ---- before and after ---- */
+
+/* Was the link the only port of the device that carried anything? */
+static bool is_only_port(const struct outlook *outlook, const char *device, const char *name)
 {
-	if (!link || !link_would_be_up(plan, link))
-		return 0;
-	if (!(link->flags & IFF_UP) || link->carrier)
-		return 1;
-	return link->ignore_dead_routes ? 0 : -ENOLINK;
+	const struct observed *observed = core_observed(outlook->core);
+	const struct link *own = link_now(outlook, device), *link = NULL;
+
+	while (own && (link = observed_next_link(observed, link)))
+		if (link->master == own->index && link->carrier && strcmp(link->name, name) != 0)
+			return false;
+	return strcmp(controller(outlook, name), device) == 0;
 }
 
-static void consider_step(const struct observed *observed, const struct plan *plan,
-			  const struct step *step, const struct ip_address *remote,
-			  struct path *path)
+bool outlook_same_wire(const struct outlook *before, const struct outlook *after,
+		       const char *link_before, const char *link_after)
 {
-	const struct route_spec *route = step->after;
-	const struct address_spec *address = step->after;
-	int carries;
-
-	if (step->after && step->type == &address_type &&
-	    ip_prefix_contains(&address->prefix, remote)) {
-		carries = link_would_carry(plan, observed_link_by_name(observed, address->link));
-		/* His own address on this host: all that is sent to him stays here. */
-		if (ip_address_equal(&address->prefix.address, remote))
-			path_consider(path, ip_family_bits(remote->family) + 1, 0, false);
-		else if (carries)
-			path_consider(path, address->prefix.length,
-				      metric_in_kernel(remote, address->metric, true), carries > 0);
-	}
-	if (step->after && step->type == &route_type && route->table == RT_TABLE_MAIN &&
-	    ip_prefix_contains(&route->destination, remote)) {
-		carries = route->type != RTN_UNICAST ? -ENOLINK
-			  : route->nexthops_count
-				  ? 1
-				  : link_would_carry(plan,
-						     observed_link_by_name(observed, route->link));
-		if (carries)
-			path_consider(path, route->destination.length,
-				      metric_in_kernel(remote, route->metric, false), carries > 0);
-	}
-}
-
-static void consider_route(struct core *core, const struct plan *plan, const struct route *route,
-			   const struct ip_address *remote, struct path *path)
-{
-	int carries;
-
-	if (route->table != RT_TABLE_MAIN || !ip_prefix_contains(&route->destination, remote) ||
-	    (plan && route_would_go(core, plan, route)))
-		return;
-	carries = route->type != RTN_UNICAST ? -ENOLINK
-		  : route->nexthops > 1
-			  ? 1
-			  : link_would_carry(plan, observed_link(core_observed(core), route->link));
-	if (carries)
-		path_consider(path, route->destination.length, route->metric, carries > 0);
-}
-
-static void left_out_consider(const struct route *route, void *userdata)
-{
-	struct left_out *left_out = userdata;
-
-	consider_route(left_out->core, left_out->plan, route, left_out->remote, left_out->path);
-}
-
-/* Would the kernel's present choice go? */
-static bool choice_would_go(struct core *core, const struct plan *plan, const struct route *choice)
-{
-	const struct link *link = observed_link(core_observed(core), choice->link);
-
-	return plan && (choice->table != RT_TABLE_MAIN || route_would_go(core, plan, choice) ||
-			(choice->nexthops <= 1 && link_would_carry(plan, link) <= 0));
-}
-
-/*
- * The routes that the mirror leaves out. What the kernel chooses now stands above all that it has,
- * so of those only that one can count, unless it goes: then all are read.
- */
-static void consider_left_out(struct core *core, const struct plan *plan,
-			      const struct ip_address *remote, struct path *path)
-{
-	const struct observed *observed = core_observed(core);
-	struct left_out left_out = {.core = core, .plan = plan, .remote = remote, .path = path};
-	struct route choice;
-	bool chosen = observed_ask_route(observed, core_netlink(core), remote, &choice) > 0;
-
-	if (chosen && !choice_would_go(core, plan, &choice)) {
-		consider_route(core, plan, &choice, remote, path);
-		return;
-	}
-	/* Where they cannot be read, nothing is known that speaks for the change. */
-	if (observed_each_left_out(observed, core_netlink(core), remote->family, RT_TABLE_MAIN,
-				   left_out_consider, &left_out) < 0)
-		log_notice("management.path: the kernel does not list its routes");
-}
-
-/* With `plan` as it would be, without as it is. */
-static struct path path_to(struct core *core, const struct plan *plan,
-			   const struct ip_address *remote)
-{
-	const struct route *route = NULL;
-	const struct step *step = NULL;
-	struct path path = {0};
-
-	while (plan && (step = plan_next_step(plan, step)))
-		consider_step(core_observed(core), plan, step, remote, &path);
-	while ((route = observed_next_route(core_observed(core), route)))
-		consider_route(core, plan, route, remote, &path);
-	consider_left_out(core, plan, remote, &path);
-	return path;
-}
-
-bool outlook_path_is_usable(struct core *core, const struct plan *plan,
-			    const struct ip_address *remote)
-{
-	return path_to(core, plan, remote).usable;
+	return strcmp(link_before, link_after) == 0 ||
+	       strcmp(controller(after, link_before), link_after) == 0 ||
+	       is_only_port(before, link_before, link_after);
 }

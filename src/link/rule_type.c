@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "kernel_error.h"
+#include "outlook.h"
 
 #define PRIORITY_MAIN 32766 /* after it nothing is asked, as a rule */
 
@@ -233,8 +234,8 @@ static void rule_spec_of(const struct rule *rule, struct rule_spec *ret)
 	ret->protocol = rule->protocol;
 }
 
-/* As the kernel would announce it, so that rules compare whole. */
-static int rule_wanted(const struct rule_spec *spec, struct rule *ret)
+/* So that rules compare whole. */
+int rule_of_spec(const struct rule_spec *spec, struct rule *ret)
 {
 	char buffer[NETLINK_MESSAGE_MAX];
 	enum object_kind kind;
@@ -250,7 +251,7 @@ static int rule_observe(struct core *core, const void *wanted, void *ret_spec)
 {
 	const struct rule *rule = NULL, *same = NULL;
 	struct rule sought;
-	int r = rule_wanted(wanted, &sought);
+	int r = rule_of_spec(wanted, &sought);
 
 	while (r >= 0 && (rule = observed_next_rule(core_observed(core), rule))) {
 		bool ours = rule->protocol == AIOSNET_PROTOCOL;

@@ -95,8 +95,18 @@ static void digest_unknown(uint16_t number, struct cursor payload, void *object)
 {
 	struct rule *rule = object;
 
-	rule->others = digest(rule->others, &number, sizeof(number));
+	rule->others = digest(rule->others ?: FNV_OFFSET, &number, sizeof(number));
 	rule->others = digest(rule->others, payload.data, payload.size);
+}
+
+/* The kernel states it of each rule, as -1 where it is none. */
+static int read_suppressed(struct cursor payload, void *object)
+{
+	uint32_t longest;
+
+	cursor_copy(&payload, &longest, sizeof(longest));
+	((struct rule *)object)->least_length = longest + 1;
+	return cursor_ok(&payload) ? 0 : -EBADMSG;
 }
 
 static const struct attribute rule_rows[] = {
@@ -108,6 +118,7 @@ static const struct attribute rule_rows[] = {
 	[FRA_FWMARK] = ATTRIBUTE(U32, struct rule, mark),
 	[FRA_FWMASK] = ATTRIBUTE(U32, struct rule, mask),
 	[FRA_TABLE] = ATTRIBUTE(U32, struct rule, table),
+	[FRA_SUPPRESS_PREFIXLEN] = ATTRIBUTE_CALLED(read_suppressed),
 	[FRA_PROTOCOL] = ATTRIBUTE(U8, struct rule, protocol),
 };
 const struct attribute_table netlink_rule_attributes = {.rows = rule_rows,
@@ -128,7 +139,8 @@ int netlink_parse_rule(struct cursor body, void *object)
 		return 1;
 
 	rule->table = header.table;
-	rule->others = digest(FNV_OFFSET, &header.tos, sizeof(header.tos));
+	if (header.tos)
+		rule->others = digest(FNV_OFFSET, &header.tos, sizeof(header.tos));
 	r = attribute_read(body, &netlink_rule_attributes, rule);
 	if (r < 0)
 		return r;

@@ -157,7 +157,8 @@ static bool rule_same(const void *a, const void *b)
 	       left->table == right->table && left->action == right->action &&
 	       left->protocol == right->protocol && left->invert == right->invert &&
 	       left->mark == right->mark && left->mask == right->mask &&
-	       left->others == right->others && ip_prefix_equal(&left->source, &right->source) &&
+	       left->least_length == right->least_length && left->others == right->others &&
+	       ip_prefix_equal(&left->source, &right->source) &&
 	       ip_prefix_equal(&left->destination, &right->destination) &&
 	       !strcmp(left->input, right->input) && !strcmp(left->output, right->output);
 }

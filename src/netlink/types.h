@@ -170,8 +170,9 @@ struct rule {
 	uint32_t priority;
 	uint32_t table;
 	uint32_t mark, mask;
-	uint32_t others; /* digest of the selectors that have no member here, so that two rules
-			  * that differ in one of them stay two */
+	uint32_t least_length; /* routes of shorter prefixes do not count; 0: all do */
+	uint32_t others;       /* digest of the selectors that have no member here, so that two
+				* rules that differ in one of them stay two; 0 for none */
 	bool invert;
 	struct ip_prefix source, destination;
 	char input[IFNAMSIZ], output[IFNAMSIZ];

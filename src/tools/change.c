@@ -115,8 +115,8 @@ enum asker change_asker(const struct tool_call *call)
 	return tool_call_role(call) == ROLE_ADMIN ? ASKER_ADMINISTRATOR : ASKER_AGENT;
 }
 
-int change_run(struct tool_call *call, const struct tool *tool, bool dry_run, usec_t proved_within,
-	       json_t **ret, struct error *error)
+int change_run(struct tool_call *call, const struct tool *tool, bool dry_run,
+	       const struct proving *proving, json_t **ret, struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
 	int64_t expires_in = json_member_integer(arguments, "expires_in", 0);
@@ -130,7 +130,7 @@ int change_run(struct tool_call *call, const struct tool *tool, bool dry_run, us
 	proposal.asker = change_asker(call);
 	proposal.durable = true;
 	proposal.confirm_within = (usec_t)confirm_within * USEC_PER_SEC;
-	proposal.proved_within = proved_within;
+	proposal.proving = *proving;
 	if (expires_in > 0)
 		proposal.expires = clock_realtime_usec() + (usec_t)expires_in * USEC_PER_SEC;
 	r = tool->propose(call, &proposal, error);

@@ -11,12 +11,11 @@ extern const struct field change_step_members[]; /* of a step in a result */
 
 /*
  * Runs a tool's proposal as a transaction, or plans it only (`dry_run`, besides what the arguments
- * say). `arguments` are validated ones. Unless `proved_within` is 0, the change is pending for that
- * time, for the caller of this to confirm it. 0 and the answer, or a negative errno with `error`
- * filled.
+ * say). `arguments` are validated ones. 0 and the answer, or a negative errno with
+ * `error` filled.
  */
-int change_run(struct tool_call *call, const struct tool *tool, bool dry_run, usec_t proved_within,
-	       json_t **ret, struct error *error);
+int change_run(struct tool_call *call, const struct tool *tool, bool dry_run,
+	       const struct proving *proving, json_t **ret, struct error *error);
 
 /* The answer of an outcome. */
 json_t *change_answer(const struct outcome *outcome);

@@ -12,7 +12,6 @@
 #include "link/link.h"
 #include "online/ping.h"
 
-#define PEERS_MOST    16
 #define TRY_TIME      (250 * USEC_PER_MSEC) /* that an answer takes at most */
 #define TRIES_AFTER   6			    /* before the change once, after it so often */
 #define PROVED_WITHIN (5 * USEC_PER_SEC)    /* more than asking takes */
@@ -32,7 +31,7 @@ struct peer {
 struct proof {
 	struct tool_call *call;
 	change_make_t make;
-	struct peer peers[PEERS_MOST];
+	struct peer peers[CHANGE_PROVERS_MOST];
 	unsigned count;
 	unsigned waiting; /* pings under way */
 	uint64_t transaction;
@@ -265,14 +264,29 @@ static void proof_end(struct proof *proof)
 		tool_call_complete(proof->call, json_incref(proof->answer));
 }
 
+/* Is the change taken back where this one falls silent? See lost_peer(). */
+static bool has_a_say(const struct proof *proof, const struct peer *peer)
+{
+	for (unsigned i = 0; i < proof->count; i++)
+		if (proof->peers[i].who.standing > PEER_CONNECTED)
+			return peer->who.standing > PEER_CONNECTED;
+	return true;
+}
+
 /* The peers were asked: now the change. */
 static void proof_make(struct proof *proof)
 {
+	struct ip_address provers[CHANGE_PROVERS_MOST];
+	struct proving proving = {.peers = provers};
 	struct tool_call *call = proof->call;
 	struct error error = {0};
 
 	keep_answering(proof);
-	if (proof->make(call, proof->count ? PROVED_WITHIN : 0, &proof->answer, &error) < 0)
+	proving.within = proof->count ? PROVED_WITHIN : 0;
+	for (unsigned i = 0; i < proof->count; i++)
+		if (has_a_say(proof, &proof->peers[i]))
+			provers[proving.peers_count++] = proof->peers[i].who.address;
+	if (proof->make(call, &proving, &proof->answer, &error) < 0)
 		return tool_call_fail(call, &error);
 	proof->transaction = (uint64_t)json_member_integer(proof->answer, "transaction", 0);
 	if (!transaction_is_unproved(tool_call_core(call), proof->transaction)) {
@@ -298,7 +312,7 @@ static void proof_go_on(struct proof *proof)
 static struct proof *proof_new(struct tool_call *call, change_make_t make)
 {
 	const struct tool_services *services = tool_call_services(call);
-	struct management_peer peers[PEERS_MOST];
+	struct management_peer peers[CHANGE_PROVERS_MOST];
 	struct proof **proofs = dispatcher_proofs(tool_call_dispatcher(call));
 	struct proof *proof = calloc(1, sizeof(*proof)), *other;
 
@@ -308,7 +322,7 @@ static struct proof *proof_new(struct tool_call *call, change_make_t make)
 	proof->make = make;
 	if (services->link_manager)
 		proof->count = link_manager_peers(services->link_manager, tool_call_pid(call),
-						  peers, PEERS_MOST);
+						  peers, CHANGE_PROVERS_MOST);
 	for (unsigned i = 0; i < proof->count; i++)
 		proof->peers[i] = (struct peer){.proof = proof, .who = peers[i]};
 	DL_FOREACH(*proofs, other)
@@ -318,29 +332,52 @@ static struct proof *proof_new(struct tool_call *call, change_make_t make)
 	return proof;
 }
 
+unsigned change_provers(const struct tool_call *call, struct ip_address ret[CHANGE_PROVERS_MOST])
+{
+	const struct tool_services *services = tool_call_services(call);
+	struct management_peer peers[CHANGE_PROVERS_MOST];
+	unsigned count = 0;
+
+	if (services->link_manager)
+		count = link_manager_peers(services->link_manager, tool_call_pid(call), peers,
+					   CHANGE_PROVERS_MOST);
+	for (unsigned i = 0; i < count; i++)
+		ret[i] = peers[i].address;
+	return count;
+}
+
+static int make_dry(struct tool_call *call, change_make_t make, json_t **ret, struct error *error)
+{
+	struct ip_address provers[CHANGE_PROVERS_MOST];
+	const struct proving proving = {.peers = provers,
+					.peers_count = change_provers(call, provers)};
+
+	return make(call, &proving, ret, error);
+}
+
 int change_make_proved(struct tool_call *call, change_make_t make, json_t **ret,
 		       struct error *error)
 {
 	struct proof *proof;
 
 	if (json_member_true(tool_call_arguments(call), "dry_run"))
-		return make(call, 0, ret, error);
+		return make_dry(call, make, ret, error);
 	proof = proof_new(call, make);
 	if (!proof)
 		return out_of_memory(error);
 	ask_all(proof, 1);
 	if (!proof->waiting) {
 		proof_stop(proof);
-		return make(call, 0, ret, error);
+		return make(call, &(struct proving){0}, ret, error);
 	}
 	tool_call_set_state(call, proof, proof_stop);
 	return TOOL_LATER;
 }
 
-static int make_proposed(struct tool_call *call, usec_t proved_within, json_t **ret,
+static int make_proposed(struct tool_call *call, const struct proving *proving, json_t **ret,
 			 struct error *error)
 {
-	return change_run(call, tool_call_tool(call), false, proved_within, ret, error);
+	return change_run(call, tool_call_tool(call), false, proving, ret, error);
 }
 
 int change_run_proved(struct tool_call *call, json_t **ret, struct error *error)

@@ -25,13 +25,17 @@
 
 #include "fields.h"
 
+#define CHANGE_PROVERS_MOST 16
+
+/* Who would be asked; returns how many. For a dry run, which asks nobody. */
+unsigned change_provers(const struct tool_call *call, struct ip_address ret[CHANGE_PROVERS_MOST]);
+
 /* As change_run(), or TOOL_LATER where there are peers to ask: then the call is ended by itself,
  * with tx.peer_lost where one is not reached any more. */
 int change_run_proved(struct tool_call *call, json_t **ret, struct error *error);
 
-/* Makes a change that is pending for `proved_within` (0: at once for good), and its answer; as
- * change_run(). */
-typedef int (*change_make_t)(struct tool_call *call, usec_t proved_within, json_t **ret,
+/* Makes a change, to be proved or not, and its answer; as change_run(). */
+typedef int (*change_make_t)(struct tool_call *call, const struct proving *proving, json_t **ret,
 			     struct error *error);
 
 /* The same for what is no proposal. */

@@ -60,6 +60,9 @@ static int find_changing_tool(const struct tool_call *call, const struct tool **
 static int call_plan(struct tool_call *call, json_t **ret, struct error *error)
 {
 	_cleanup_json_ json_t *arguments = NULL;
+	struct ip_address provers[CHANGE_PROVERS_MOST];
+	const struct proving proving = {.peers = provers,
+					.peers_count = change_provers(call, provers)};
 	struct field_tables tables;
 	const struct tool *tool;
 	const json_t *own;
@@ -73,7 +76,7 @@ static int call_plan(struct tool_call *call, json_t **ret, struct error *error)
 	if (r < 0)
 		return r;
 	own = tool_call_replace_arguments(call, arguments);
-	r = change_run(call, tool, true, 0, ret, error);
+	r = change_run(call, tool, true, &proving, ret, error);
 	(void)tool_call_replace_arguments(call, own);
 	if (r == 0 && json_put(*ret, "guard_rails", guard_rails_json(tool_call_core(call))) < 0)
 		return out_of_memory(error);
@@ -139,7 +142,7 @@ static int call_confirm(struct tool_call *call, json_t **ret, struct error *erro
 	return *ret ? 0 : out_of_memory(error);
 }
 
-static int make_undo(struct tool_call *call, usec_t proved_within, json_t **ret,
+static int make_undo(struct tool_call *call, const struct proving *proving, json_t **ret,
 		     struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
@@ -150,12 +153,8 @@ static int make_undo(struct tool_call *call, usec_t proved_within, json_t **ret,
 	int r;
 
 	change_provenance(call, &provenance);
-	if (proved_within)
-		r = transaction_undo_unproved(core, number, change_asker(call), &provenance,
-					      proved_within, &outcome, error);
-	else
-		r = transaction_undo(core, number, change_asker(call), &provenance,
-				     json_member_true(arguments, "dry_run"), &outcome, error);
+	r = transaction_undo_unproved(core, number, change_asker(call), &provenance, proving,
+				      json_member_true(arguments, "dry_run"), &outcome, error);
 	if (r < 0)
 		return r;
 	tool_call_note_transaction(call, outcome.transaction);

@@ -22,9 +22,10 @@ def daemon(home, start_daemon) -> Daemon:
 
 
 def rule_against(peer: str) -> dict[str, Any]:
-    """What no look at addresses, links and routes foresees: a rule that drops what is for the peer."""
-    rule = {"family": "ipv4", "priority": 100, "to": f"{peer}/32", "action": "blackhole"}
-    return {"links": [], "rules": [rule]}
+    """What no look at rules, routes and links foresees: the gateway to the peer is not there."""
+    rule = {"family": "ipv4", "priority": 100, "to": f"{peer}/32", "table": 100}
+    route = {"destination": "default", "gateway": "192.168.1.77", "link": "eth0", "table": 100}
+    return {"links": [], "rules": [rule], "routes": [route]}
 
 
 # A server of its own process, so that the caller does not descend from it: to each client that asks
@@ -180,7 +181,8 @@ def test_change_amidst_a_proof_is_held_to_the_same_peers(home, daemon):
     with session(daemon.host, home["router"]):
         client = cut_off(daemon)
         other = rule_against("192.168.1.1")
-        other["rules"][0]["to"] = "192.168.1.0/30"
+        other["rules"][0] |= {"to": "192.168.1.0/30", "table": 102}
+        other["routes"][0]["table"] = 102
         refused = daemon.refusal("net.apply", **other)
         assert refused["code"] == "tx.peer_lost"
         assert rules(daemon) == before and daemon.host.pings("192.168.1.1")
@@ -286,10 +288,10 @@ def test_peer_with_a_link_local_address_is_asked(home, daemon, door):
     with router.entered():
         scope = socket.if_nametoindex("lan")
     wait_for(lambda: host.pings(f"{near}%eth0"), 10)
-    rule = {"family": "ipv6", "priority": 100, "to": f"{near}/128", "action": "blackhole"}
+    router.run("nft", ONE_ECHO.replace("table ip ", "table ip6 ").replace("icmp ", "icmpv6 "))
     with visitor(router, (far, 22, 0, scope), size=16384):
         settled()
-        refused = daemon.refusal("net.apply", links=[], rules=[rule])
+        refused = daemon.refusal("net.apply", **STATIC)
         assert refused["code"] == "tx.peer_lost" and near in refused["message"]
 
 
@@ -309,13 +311,19 @@ def test_connection_that_goes_on_is_as_good_as_an_answer(home, daemon, door, goe
 # Undoing
 
 
+def mislead(host: Host) -> None:
+    """Somebody's rule to a gateway that is not there."""
+    host.run("ip", "route", "add", "default", "via", "192.168.1.77", "dev", "eth0", "table", "101")
+    host.run("ip", "rule", "add", "priority", "60", "to", "192.168.1.1", "lookup", "101")
+
+
 def test_undo_that_cuts_a_peer_off_is_taken_back(home, daemon):
     """And can be asked for again, once the way is free."""
     host, before = daemon.host, rules(daemon)
     saving = {"links": [], "rules": [{"family": "ipv4", "priority": 50, "to": "192.168.1.1/32",
                                       "table": 254}]}  # fmt: skip
     number = daemon.call("net.apply", **saving)["transaction"]
-    host.run("ip", "rule", "add", "priority", "60", "to", "192.168.1.1", "blackhole")
+    mislead(host)
     with session(host, home["router"]):
         settled()
         assert host.pings("192.168.1.1")
@@ -333,7 +341,7 @@ def test_daemon_that_dies_amidst_the_proof_of_an_undo(home, daemon):
     saving = {"links": [], "rules": [{"family": "ipv4", "priority": 50, "to": "192.168.1.1/32",
                                       "table": 254}]}  # fmt: skip
     number = daemon.call("net.apply", **saving)["transaction"]
-    host.run("ip", "rule", "add", "priority", "60", "to", "192.168.1.1", "blackhole")
+    mislead(host)
     with session(host, home["router"]):
         settled()
         client = daemon.client()

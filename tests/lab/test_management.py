@@ -1,0 +1,91 @@
+"""The guard rail management.path: whoever manages the host is reached by every change, or it is
+refused with the step that would cut him off."""
+
+import time
+from typing import Any
+
+import pytest
+from test_access import as_user, install_client, session
+
+from lab.daemon import Daemon
+from lab.host import wait_for
+
+ROUTER = "192.168.1.1"
+
+
+@pytest.fixture
+def daemon(home, start_daemon) -> Daemon:
+    host = home["host"]
+    install_client(host)
+    daemon = start_daemon(host, "--agent-user", "nobody")
+    daemon.wait_until_online()
+    return daemon
+
+
+def kernel(daemon: Daemon) -> dict[str, Any]:
+    host = daemon.host
+    return {"routes": host.output("ip", "route", "show", "table", "all"),
+            "rules": host.output("ip", "rule"), "addresses": host.output("ip", "-o", "-4", "addr")}  # fmt: skip
+
+
+def rule(**members: Any) -> dict[str, Any]:
+    return {"family": "ipv4", "priority": 100, **members}
+
+
+def route(destination: str, **members: Any) -> dict[str, Any]:
+    return {"destination": destination, **members}
+
+
+BLACKHOLES = [route("default", type="blackhole", table=100)]
+
+# What would cut the router off, and the resource that a refusal names.
+REFUSED = {
+    "a rule that drops": (
+        {"rules": [rule(to=f"{ROUTER}/32", action="blackhole")]}, "rule/ipv4/100"),
+    "a rule that prohibits what comes from here": (
+        {"rules": [rule(**{"from": "192.168.1.0/24"}, action="prohibit")]}, "rule/ipv4/100"),
+    "a rule to a table that drops": (
+        {"rules": [rule(to=f"{ROUTER}/32", table=100)], "routes": BLACKHOLES}, "rule/ipv4/100"),
+    "a rule for what this host sends": (
+        {"rules": [rule(incoming="lo", action="unreachable")]}, "rule/ipv4/100"),
+    "a route that drops": (
+        {"routes": [route(f"{ROUTER}/32", type="blackhole")]}, f"route/254/{ROUTER}/32/0"),
+    "all nexthops are dead": (
+        {"links": [{"name": "d0", "kind": "veth", "veth": {"peer": "d1"},
+                    "addresses": ["203.0.113.1/24"], "ignore_dead_routes": False}],
+         "routes": [route(f"{ROUTER}/32", nexthops=[{"link": "d0", "gateway": "203.0.113.2"},
+                                                    {"link": "d0", "gateway": "203.0.113.3"}])]},
+        f"route/254/{ROUTER}/32/0"),
+    "its address is taken": (
+        {"links": [{"name": "eth0", "addresses": [f"{ROUTER}/32"]}]},
+        f"address/eth0/{ROUTER}/32"),
+    "no answer to ARP": (
+        {"links": [{"name": "eth0", "settings": {"arp_ignore": 8}}]}, "setting/eth0/arp_ignore"),
+    "a port of a bridge": (
+        {"links": [{"name": "br0", "kind": "bridge"}, {"name": "eth0", "controller": "br0"}]},
+        "port/eth0"),
+    "all that comes goes to a macvlan": (
+        {"links": [{"name": "m0", "kind": "macvlan",
+                    "macvlan": {"parent": "eth0", "mode": "passthru"}}]}, "device/m0"),
+    "the link is set down": ({"links": [{"name": "eth0", "up": False}]}, "link/eth0"),
+}  # fmt: skip
+
+
+def apply(daemon: Daemon, layout: dict[str, Any], **options: Any) -> dict[str, Any]:
+    return daemon.call("net.apply", links=layout.pop("links", []), **layout, **options)
+
+
+def refusal(daemon: Daemon, layout: dict[str, Any], **options: Any) -> dict[str, Any]:
+    return daemon.refusal("net.apply", **({"links": []} | layout), **options)
+
+
+@pytest.mark.parametrize("layout, resource", REFUSED.values(), ids=REFUSED.keys())
+def test_nobody_is_cut_off(home, daemon, layout, resource):
+    before = kernel(daemon)
+    with session(daemon.host, home["router"]):
+        for options in ({"dry_run": True}, {}, {"confirm_within": 60}):
+            error = refusal(daemon, layout, **options)
+            assert error["code"] == "guard.refused", error
+            assert error["guard"] == "management.path" and error["resource"] == resource, error
+            assert ROUTER in error["message"] and "now by" in error["message"]
+        assert kernel(daemon) == before
