@@ -341,9 +341,11 @@ static int device_remove(struct core *core, const struct device_spec *spec, stru
 
 	if (!link)
 		return 0;
-	/* What took its name meanwhile is not ours, nor what kept this from being made. */
+	/* What took its name meanwhile is not ours, nor what kept this from being made: one that
+	 * lies elsewhere. Of a VXLAN the mirror does not know on what it lies. */
 	device_spec_of(core_observed(core), link, &present);
-	if (strcmp(present.kind, spec->kind) != 0 || strcmp(present.parent, spec->parent) != 0)
+	if (strcmp(present.kind, spec->kind) != 0 ||
+	    (present.parent[0] && strcmp(present.parent, spec->parent) != 0))
 		return 0;
 	r = netlink_request(core_netlink(core), netlink_build_link_delete(buffer, link->index));
 	return refused(core, r == -ENODEV ? 0 : r, "removing", spec, error);
