@@ -9,7 +9,8 @@ import model
 from kernel import Kernel
 from lab import Lab
 from lab.daemon import Daemon, ToolError
-from steps import BASE, Step
+from lab.servers import DhcpService, Dnsmasq
+from steps import BASE, LEASED, Step
 
 SETTLE = 5.0  # seconds until what follows by itself is done
 UNCONFIRMED = 1  # seconds
@@ -22,8 +23,12 @@ class Fault(AssertionError):
 
 
 def alone(lab: Lab) -> None:
-    """A host without a cable: nobody but the steps changes anything."""
-    lab.host("host")
+    """A host with one cable, to a DHCP server, that is left alone until a step names it."""
+    wire = lab.switch("wire")
+    service = DhcpService(network="10.99.0.0/24", first="10.99.0.100", last="10.99.0.199",
+                          router="10.99.0.1", dns=())  # fmt: skip
+    lab.host("server", lan=wire.at("10.99.0.1/24")).serve(Dnsmasq(service))
+    lab.host("host", **{LEASED: wire})
 
 
 class Campaign:
@@ -189,8 +194,11 @@ class Campaign:
                 yield id, [f"ip addr del {id[2]} dev {id[1]}"]
             elif id[0] == "link" and spec["up"]:
                 yield id, [f"ip link set {id[1]} down"]
-            elif id[0] == "route" and id in {("route", *route[:3]) for route in expected.routes()}:
-                yield id, [f"ip route del {id[2]} table {id[1]} metric {id[3]}"]
+            elif id[0] == "route" and expected.has_route(id):
+                metric = model.metric_in_kernel(id)
+                yield id, [f"ip route del {id[2]} table {id[1]} metric {metric}"]
+            elif id[0] == "dhcp":
+                yield id, [f"ip route del default dev {id[1]}"]
             elif id[0] == "rule":
                 yield id, [f"ip rule del priority {id[2]}"]
             elif id[0] == "setting":

@@ -10,7 +10,6 @@ from typing import Any, Iterator
 from lab import Host
 
 Values = dict[Any, Any]
-OF_KERNEL = "2"  # rtm_protocol
 LOCAL = "255"  # the table that follows from the addresses, once they are found to be unique
 
 BATCH = "link show\naddr show\nroute show table all\nrule show\n"
@@ -85,10 +84,7 @@ def take_routes(found: list[Values]) -> Values:
         if is_of_link_layer(route["dst"]) or route.get("table") == LOCAL:
             continue
         place = (route.get("table", "main"), route["dst"], route.get("metric", 0), route.get("dev"))
-        seen = without_passing(route)
-        if route["protocol"] == OF_KERNEL:
-            seen.pop("prefsrc", None)  # which of the addresses of a network is the first
-        routes[place] = seen
+        routes[place] = without_passing(route)
     return routes
 
 

@@ -56,6 +56,8 @@ def edits_of(document: Document, intent: Intent) -> Edits:
             edits["device", name] = intent["device", name].spec
         if "controller" in link:
             edits["port", name] = link["controller"]
+        if link.get("dhcp"):
+            edits["dhcp", name] = {} if link["dhcp"] is True else link["dhcp"]
         edits["link", name] = link_settings(link, intent.get(("link", name)))
         edits |= {("address", name, address): {} for address in link.get("addresses", [])}
         edits |= {("setting", name, key): v for key, v in link.get("settings", {}).items()}
@@ -144,8 +146,15 @@ class Expected:
         for name in self.links & kernel.names():
             yield from self.link_faults(name, kernel)
         yield from self.setting_faults(kernel)
-        yield from apart("addresses", self.addresses(), kernel.addresses.keys())
-        yield from apart("routes", self.routes(), set(our_routes(kernel)))
+        leased, others = leased_addresses(kernel)
+        yield from apart("addresses", self.addresses(), others)
+        by_lease, routes = leased_routes(kernel)
+        either = self.routes_of_some_links()
+        yield from apart("routes", self.routes() - either, routes - either)
+        clients = {id[1] for id, _ in self.of_kind("dhcp")}
+        for what, links in (("addresses", leased), ("default routes", by_lease)):
+            if sorted(links) != sorted(clients):
+                yield f"{what} by DHCP are on {links} and not on {clients}"
         yield from apart("rules", {id[1:] for id, _ in self.of_kind("rule")}, set(our_rules(kernel)))
 
     def link_faults(self, name: str, kernel: Kernel) -> Iterator[str]:
@@ -184,10 +193,53 @@ class Expected:
 
     def routes(self) -> set[Id]:
         return {
-            (*id[1:], spec.get("link"), spec.get("gateway"), spec.get("type", "unicast"))
+            (*id[1:3], metric_in_kernel(id), *hops_of(spec), spec.get("type", "unicast"))
             for id, spec in self.of_kind("route")
-            if spec.get("type", "unicast") != "unicast" or self.is_up(spec["link"])
+            if spec.get("type", "unicast") != "unicast" or all(map(self.is_up, links_of(spec)))
         }
+
+    def routes_of_some_links(self) -> set[Id]:
+        """Of several links one of which is down: the kernel keeps it where it was there before."""
+        several = [(id, spec) for id, spec in self.of_kind("route") if "nexthops" in spec]
+        return {
+            (*id[1:3], metric_in_kernel(id), *hops_of(spec), "unicast")
+            for id, spec in several
+            if len({self.is_up(name) for name in links_of(spec)}) == 2
+        }
+
+    def has_route(self, id: Id) -> bool:
+        return (*id[1:3], metric_in_kernel(id)) in {route[:3] for route in self.routes()}
+
+
+def links_of(route: Document) -> list[str]:
+    return [hop["link"] for hop in route.get("nexthops", [route])]
+
+
+def hops_of(route: Document) -> tuple[Any, Any]:
+    """The link and the gateway, or the hops in the place of the link."""
+    hops = route.get("nexthops")
+    if not hops:
+        return route.get("link"), route.get("gateway")
+    return tuple(sorted((hop["link"], hop["weight"]) for hop in hops)), None
+
+
+def metric_in_kernel(id: Id) -> int:
+    """Without a metric an IPv6 route has 1024 (IP6_RT_PRIO_USER)."""
+    return id[3] or (1024 if ":" in id[2] else 0)
+
+
+LEASES = "10.99.0."  # the network of the DHCP server, which no step names
+
+
+def leased_addresses(kernel: Kernel) -> tuple[list[str], set[Id]]:
+    leased = {id for id in kernel.addresses if id[1].startswith(LEASES)}
+    return [link for link, _ in leased], kernel.addresses.keys() - leased
+
+
+def leased_routes(kernel: Kernel) -> tuple[list[str], set[Id]]:
+    ours = set(our_routes(kernel))
+    leased = {route for route in ours if (route[4] or "").startswith(LEASES)}
+    return [route[3] for route in leased], ours - leased
 
 
 SETTINGS = ("forwarding", "rp_filter", "proxy_arp")
@@ -221,6 +273,8 @@ def our_routes(kernel: Kernel) -> Iterator[Id]:
         if route["protocol"] == OURS:
             kind = ROUTE_TYPES[route.get("type", "1")]
             device = device if kind == "unicast" else None
+            if hops := route.get("nexthops"):
+                device = tuple(sorted((hop["dev"], hop["weight"]) for hop in hops))
             yield (int(table), destination, metric, device, route.get("gateway"), kind)
 
 

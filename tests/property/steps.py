@@ -10,6 +10,7 @@ from typing import Any
 BASE = ("vetha", "vethb", "vethc", "vethd")  # two pairs, there before the daemon
 DEVICES = ("br0", "br1", "mv0", "vx0", "ve0")
 PEER = "ve1"
+LEASED = "vethw"  # whose other end has a DHCP server
 PORTS = ("vethb", "vethd", PEER)
 Step = dict[str, Any]
 
@@ -55,20 +56,30 @@ class Dice:
             return f"fd00:{self.one(range(1, 5))}::{self.one(range(1, 9))}/64"
         return f"10.{self.one(range(1, 7))}.{self.one(range(3))}.{self.one(range(1, 9))}/24"
 
-    def route(self) -> Step:
-        route: Step = {"destination": f"198.18.{self.one(range(5))}.0/24"}
+    def route(self, family: int = 4) -> Step:
+        place = self.one(range(1, 6))
+        route: Step = {"destination": f"198.18.{place}.0/24" if family == 4 else f"fd00:99:{place}::/48"}
         if self.chance(0.5):
             route["metric"] = self.one((5, 6))
         if self.chance(0.2):
             route["table"] = self.one((100, 200))
         return route
 
-    def gateway(self, addresses: list[str]) -> Step:
+    def gateway(self, addresses: list[str], family: int = 4) -> Step:
         """A next hop in one of the networks of the same entry, sometimes."""
-        networks = [a for a in addresses if a.startswith("10.")]
+        networks = [a for a in addresses if a.startswith("10." if family == 4 else "fd00:")]
         if not networks or self.chance(0.5):
             return {}
-        return {"gateway": self.one(networks).rsplit(".", 1)[0] + ".77"}
+        between = "." if family == 4 else ":"
+        return {"gateway": self.one(networks).rsplit(between, 1)[0] + between + "77"}
+
+    def multipath(self, links: list[Step]) -> Step | None:
+        """A route by two links of the document."""
+        up = [link["name"] for link in links if link.get("up", True)]
+        if len(up) < 2 or self.chance(0.6):
+            return None
+        hops = [{"link": name, "weight": self.one((1, 3))} for name in self.random.sample(up, 2)]
+        return self.route() | {"nexthops": hops}
 
     def link(self, name: str) -> Step:
         link: Step = {"name": name}
@@ -84,10 +95,15 @@ class Dice:
         if self.chance(0.1):
             link["mac"] = f"02:00:00:00:00:{self.one(range(16, 99))}"
         link["addresses"] = list({self.address() for _ in range(self.one((0, 1, 1, 2, 3)))})
+        if name == LEASED:
+            link = {"name": name, "addresses": link["addresses"]}
+            if self.chance(0.7):
+                link["dhcp"] = self.one((True, True, {"metric": 50}))
         if link.get("up", True):
             routes = {}
             for _ in range(self.one((0, 0, 1, 2))):
-                route = self.route() | self.gateway(link["addresses"])
+                family = self.one((4, 4, 6))
+                route = self.route(family) | self.gateway(link["addresses"], family)
                 routes[route.get("table"), route["destination"], route.get("metric")] = route
             link["routes"] = list(routes.values())
         if self.chance(0.3):
@@ -96,7 +112,7 @@ class Dice:
         return link
 
     def document(self, most: int = 4) -> Step:
-        links = [self.link(name) for name in self.some((*BASE, *DEVICES, PEER), most)]
+        links = [self.link(name) for name in self.some((*BASE, *DEVICES, PEER, LEASED), most)]
         taken = {(r.get("table"), r["destination"], r.get("metric"))
                  for link in links for r in link.get("routes", [])}  # fmt: skip
         # The same place by two links is refused; not what is tried here.
@@ -111,7 +127,8 @@ class Dice:
             if "routes" in link:
                 link["routes"] = kept
         document: Step = {"links": links}
-        loose = self.route() | {"type": self.one(("blackhole", "prohibit", "unreachable"))}
+        loose = self.multipath(links) or self.route(self.one((4, 6))) | {
+            "type": self.one(("blackhole", "prohibit", "unreachable"))}  # fmt: skip
         if self.chance(0.3) and (loose.get("table"), loose["destination"], loose.get("metric")) not in taken:
             document["routes"] = [loose]
         if self.chance(0.3):
