@@ -5,6 +5,7 @@ from typing import Callable
 from .crowd import links_100, links_1000
 from .foreign import arp_storm, foreign_routes, million_routes, neighbours, veths
 from .own_routes import own_routes
+from .proof import firewall_proof
 from .rows import Choice, Row
 from .troubles import overrun, restart
 
@@ -20,6 +21,7 @@ SCALE_EXPERIMENTS: dict[str, Callable[[Choice], list[Row]]] = {
     "veths-1000": veths,
     "restart-100": restart,
     "overrun-100": overrun,
+    "firewall-proof": firewall_proof,
 }
 
 # Left out of a quick run, unless they are named.

@@ -39,21 +39,22 @@ static enum way unknown(struct visit *visit, const struct decision *where, enum 
 
 /* ---- does a rule match? ---- */
 
-static enum proof_doubt set_asks(const struct packet_set *set, const struct packet *packet,
-				 bool negated, bool *ret_matches, struct decision *where)
+static enum proof_doubt set_asks(const struct packet_set *set, const struct match *asked,
+				 const struct packet *packet, bool *ret_matches,
+				 struct decision *where)
 {
 	struct packet_value value;
 	size_t number;
 
 	*ret_matches = false;
 	for (unsigned i = 0; i < set->field_count; i++)
-		if (!packet_field_value(packet, set->fields[i], &value))
+		if (!packet_field_value(packet, asked->fields[i], &value))
 			return DOUBT_NONE;
-	number = packet_set_find(set, packet);
+	number = packet_set_find(set, asked->fields, packet);
 	if (number == SIZE_MAX && set->partial)
 		return DOUBT_SET;
-	*ret_matches = (number != SIZE_MAX) != negated;
-	if (number != SIZE_MAX && !negated)
+	*ret_matches = (number != SIZE_MAX) != asked->negated;
+	if (number != SIZE_MAX && !asked->negated)
 		where->element = set->ids[number];
 	return DOUBT_NONE;
 }
@@ -71,7 +72,7 @@ static enum proof_doubt match_asks(struct visit *visit, const struct state_match
 	if (doubt != DOUBT_NONE)
 		return doubt;
 	if (match->set)
-		return set_asks(match->set, visit->packet, asked->negated, ret_matches, where);
+		return set_asks(match->set, asked, visit->packet, ret_matches, where);
 	*ret_matches = packet_matches(visit->packet, asked);
 	return DOUBT_NONE;
 }

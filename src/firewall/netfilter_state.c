@@ -3,14 +3,20 @@
 #include <errno.h>
 #include <string.h>
 
+static void state_rule_clear(struct state_rule *rule)
+{
+	for (unsigned i = 0; rule->matches && i < rule->rule.match_count; i++)
+		packet_region_clear(&rule->matches[i].boxes);
+	free(rule->matches);
+}
+
 static void state_table_free(struct state_table *table)
 {
 	for (size_t i = 0; i < table->chain_count; i++) {
 		struct state_chain *chain = &table->chains[i];
 
 		for (size_t j = 0; j < chain->rule_count; j++)
-			for (unsigned k = 0; k < RULE_MATCHES_MAX; k++)
-				packet_region_clear(&chain->rules[j].matches[k].boxes);
+			state_rule_clear(&chain->rules[j]);
 		free(chain->rules);
 	}
 	for (size_t i = 0; i < table->set_count; i++)
@@ -49,18 +55,13 @@ static struct state_chain *table_chain(const struct state_table *table, const ch
 
 /* Making a table */
 
-static bool has_fields(const struct match *match, const struct packet_set *set)
-{
-	return match->field_count == set->field_count &&
-	       memcmp(match->fields, set->fields, set->field_count) == 0;
-}
-
 static int match_take(struct state_match *match, const struct state_table *table,
 		      const struct match *from)
 {
 	if (from->kind == MATCH_SET) {
 		match->set = table_set(table, from->set);
-		match->unknown = !match->set || !has_fields(from, match->set);
+		match->unknown = !match->set ||
+				 !packet_set_takes(match->set, from->fields, from->field_count);
 		return 0;
 	}
 	if (from->kind == MATCH_UNKNOWN || from->fields[0] >= _FIELD_MAX) {
@@ -86,6 +87,9 @@ static int rule_take(struct state_rule *rule, const struct state_table *table,
 	int r;
 
 	rule->rule = *from;
+	rule->matches = calloc(MAX(from->match_count, 1u), sizeof(rule->matches[0]));
+	if (!rule->matches)
+		return -ENOMEM;
 	for (unsigned i = 0; i < from->match_count; i++) {
 		r = match_take(&rule->matches[i], table, &from->matches[i]);
 		if (r < 0)

@@ -14,8 +14,8 @@ struct state_match {
 
 struct state_rule {
 	struct filter_rule rule;
-	struct state_match matches[RULE_MATCHES_MAX];
-	struct state_chain *target; /* of RULE_JUMP and RULE_GOTO; NULL if there is none such */
+	struct state_match *matches; /* as many as the rule has */
+	struct state_chain *target;  /* of RULE_JUMP and RULE_GOTO; NULL if there is none such */
 };
 
 struct state_chain {

@@ -15,65 +15,29 @@ static uint8_t *key_of(const struct packet_set *set, size_t number)
 	return set->keys + number * stride(set);
 }
 
+static inline uint128 load(const uint8_t *bytes, unsigned width)
+{
+	uint128 number = 0;
+
+	switch (width) {
+	case 1:
+		return bytes[0];
+	case 2:
+		return (uint32_t)bytes[0] << 8 | bytes[1];
+	default:
+		for (unsigned i = 0; i < width; i += 4)
+			number = number << 32 | (uint32_t)bytes[i] << 24 |
+				 (uint32_t)bytes[i + 1] << 16 | (uint32_t)bytes[i + 2] << 8 |
+				 bytes[i + 3];
+		return number;
+	}
+}
+
 void packet_set_clear(struct packet_set *set)
 {
 	free(set->keys);
 	free(set->ids);
-	free(set->slots);
 	*set = (struct packet_set){0};
-}
-
-/* The index: open addressing, at most two thirds full */
-
-static size_t key_hash(const struct packet_set *set, const uint8_t *key)
-{
-	uint64_t hash = 0xcbf29ce484222325;
-
-	for (unsigned i = 0; i < stride(set); i++)
-		hash = (hash ^ key[i]) * 0x100000001b3;
-	return (size_t)(hash ^ hash >> 29) & (set->slot_count - 1);
-}
-
-/* The slot of the key, or the free one where it belongs. */
-static size_t slot_of(const struct packet_set *set, const uint8_t *key)
-{
-	size_t slot = key_hash(set, key);
-
-	while (set->slots[slot] && memcmp(key_of(set, set->slots[slot] - 1), key, stride(set)) != 0)
-		slot = (slot + 1) & (set->slot_count - 1);
-	return slot;
-}
-
-static int index_grow(struct packet_set *set)
-{
-	size_t count = MAX(set->slot_count * 2, (size_t)SET_ROOM_FIRST);
-	uint32_t *slots = calloc(count, sizeof(slots[0]));
-
-	if (!slots)
-		return -ENOMEM;
-	free(set->slots);
-	set->slots = slots;
-	set->slot_count = count;
-	for (size_t i = 0; i < set->count; i++)
-		slots[slot_of(set, key_of(set, i))] = (uint32_t)i + 1;
-	return 0;
-}
-
-/* Frees a slot, and moves up those behind that a search would not find over the gap. */
-static void index_free(struct packet_set *set, size_t slot)
-{
-	size_t mask = set->slot_count - 1;
-
-	set->slots[slot] = 0;
-	for (size_t i = (slot + 1) & mask; set->slots[i]; i = (i + 1) & mask) {
-		size_t home = key_hash(set, key_of(set, set->slots[i] - 1));
-
-		if (((i - home) & mask) < ((i - slot) & mask))
-			continue;
-		set->slots[slot] = set->slots[i];
-		set->slots[i] = 0;
-		slot = i;
-	}
 }
 
 /* Elements */
@@ -114,12 +78,14 @@ static bool is_range(const struct packet_set *set, const struct filter_element *
 	return false;
 }
 
-static int set_grow(struct packet_set *set)
+static int set_grow(struct packet_set *set, size_t more)
 {
 	size_t room = MAX(set->room + set->room / 4, (size_t)SET_ROOM_FIRST);
-	uint8_t *keys = reallocarray(set->keys, room, stride(set));
+	uint8_t *keys = NULL;
 	uint64_t *ids = NULL;
 
+	room = MAX(room, set->count + more);
+	keys = reallocarray(set->keys, room, stride(set));
 	if (!keys)
 		return -ENOMEM;
 	set->keys = keys;
@@ -131,51 +97,121 @@ static int set_grow(struct packet_set *set)
 	return 0;
 }
 
+/* The number of the first element whose key is not below this one. */
+static size_t lower_bound(const struct packet_set *set, const uint8_t *key, size_t size)
+{
+	size_t low = 0, high = set->count;
+
+	while (low < high) {
+		size_t middle = low + (high - low) / 2;
+
+		if (memcmp(key_of(set, middle), key, size) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+static bool has_key(const struct packet_set *set, size_t number, const uint8_t *key)
+{
+	return number < set->count && memcmp(key_of(set, number), key, stride(set)) == 0;
+}
+
+static void note_width(struct packet_set *set, const uint8_t *key)
+{
+	unsigned width = field_of(set->fields[set->field_count - 1])->width;
+
+	if (set->intervals)
+		set->widest = MAX(set->widest, load(key + set->key_size, width) - load(key, width));
+}
+
 int packet_set_add(struct packet_set *set, const struct filter_element *element)
 {
 	uint8_t key[2 * MATCH_FIELDS_MAX * PACKET_VALUE_MAX];
-	size_t slot;
+	size_t number;
 
 	if (!set->intervals && is_range(set, element))
 		return -EINVAL;
-	if (set->count == set->room && set_grow(set) < 0)
-		return -ENOMEM;
-	if (set->count * 3 >= set->slot_count * 2 && index_grow(set) < 0)
+	if (set->count == set->room && set_grow(set, 1) < 0)
 		return -ENOMEM;
 
 	key_write(set, element, key);
-	slot = slot_of(set, key);
-	if (set->slots[slot]) {
-		set->ids[set->slots[slot] - 1] = element->id;
+	number = lower_bound(set, key, stride(set));
+	if (has_key(set, number, key)) {
+		set->ids[number] = element->id;
 		return 1;
 	}
-	memcpy(key_of(set, set->count), key, stride(set));
-	set->ids[set->count] = element->id;
-	set->slots[slot] = (uint32_t)++set->count;
+	memmove(key_of(set, number + 1), key_of(set, number), (set->count - number) * stride(set));
+	memmove(&set->ids[number + 1], &set->ids[number],
+		(set->count - number) * sizeof(set->ids[0]));
+	memcpy(key_of(set, number), key, stride(set));
+	set->ids[number] = element->id;
+	set->count++;
+	note_width(set, key);
 	return 0;
 }
 
 int packet_set_remove(struct packet_set *set, const struct filter_element *element)
 {
 	uint8_t key[2 * MATCH_FIELDS_MAX * PACKET_VALUE_MAX];
-	size_t slot, number, last;
+	size_t number, behind;
 
-	if (set->count == 0 || (!set->intervals && is_range(set, element)))
+	if (!set->intervals && is_range(set, element))
 		return -ENOENT;
 	key_write(set, element, key);
-	slot = slot_of(set, key);
-	if (!set->slots[slot])
+	number = lower_bound(set, key, stride(set));
+	if (!has_key(set, number, key))
 		return -ENOENT;
+	behind = --set->count - number;
+	memmove(key_of(set, number), key_of(set, number + 1), behind * stride(set));
+	memmove(&set->ids[number], &set->ids[number + 1], behind * sizeof(set->ids[0]));
+	return 0;
+}
 
-	number = set->slots[slot] - 1;
-	index_free(set, slot);
-	last = set->count - 1;
-	if (number != last) {
-		set->slots[slot_of(set, key_of(set, last))] = (uint32_t)number + 1;
-		memcpy(key_of(set, number), key_of(set, last), stride(set));
-		set->ids[number] = set->ids[last];
+/* ---- many at once ---- */
+
+static int by_key(const void *a, const void *b, void *userdata)
+{
+	return memcmp(a, b, stride(userdata));
+}
+
+/* Keys with their ids behind, sorted; of one key only the last of these stays. */
+static void take_sorted(struct packet_set *set, const uint8_t *rows, size_t count)
+{
+	size_t size = stride(set), row = size + sizeof(set->ids[0]);
+
+	for (size_t i = 0; i < count; i++) {
+		const uint8_t *key = rows + i * row;
+
+		if (set->count > 0 && has_key(set, set->count - 1, key))
+			set->count--;
+		memcpy(key_of(set, set->count), key, size);
+		memcpy(&set->ids[set->count++], key + size, sizeof(set->ids[0]));
+		note_width(set, key);
 	}
-	set->count--;
+}
+
+static int set_fill(struct packet_set *set, const struct filter_set *from)
+{
+	size_t size = stride(set), row = size + sizeof(set->ids[0]);
+	_cleanup_(cleanup_free) uint8_t *rows = NULL;
+
+	if (from->element_count == 0)
+		return 0;
+	rows = reallocarray(NULL, from->element_count, row);
+	if (!rows || set_grow(set, from->element_count) < 0)
+		return -ENOMEM;
+	for (size_t i = 0; i < from->element_count; i++) {
+		const struct filter_element *element = &from->elements[i];
+
+		if (!set->intervals && is_range(set, element))
+			return -EINVAL;
+		key_write(set, element, rows + i * row);
+		memcpy(rows + i * row + size, &element->id, sizeof(element->id));
+	}
+	qsort_r(rows, from->element_count, row, by_key, set);
+	take_sorted(set, rows, from->element_count);
 	return 0;
 }
 
@@ -191,67 +227,81 @@ int packet_set_init(struct packet_set *set, const struct filter_set *from)
 	memcpy(set->name, from->name, sizeof(set->name));
 	if (from->field_count == 0 || from->field_count > MATCH_FIELDS_MAX)
 		return -EINVAL;
-	for (unsigned i = 0; i < from->field_count; i++) {
+	for (unsigned i = 0; i < from->field_count; i++)
 		if (from->fields[i] >= _FIELD_MAX)
 			return -EINVAL;
-		set->fields[i] = from->fields[i];
+	memcpy(set->fields, from->fields, from->field_count);
+	/* The last field comes first. */
+	for (unsigned n = 0; n < from->field_count; n++) {
+		unsigned i = (n + from->field_count - 1) % from->field_count;
+
 		set->offsets[i] = set->key_size;
 		set->key_size += field_of(from->fields[i])->width;
 	}
-	for (size_t i = 0; i < from->element_count; i++) {
-		r = packet_set_add(set, &from->elements[i]);
-		if (r < 0) {
-			packet_set_clear(set);
-			return r;
-		}
-	}
-	return 0;
+	r = set_fill(set, from);
+	if (r < 0)
+		packet_set_clear(set);
+	return r;
 }
 
 /* Searching */
 
-static inline uint128 load(const uint8_t *bytes, unsigned width)
+bool packet_set_takes(const struct packet_set *set, const uint8_t *fields, size_t count)
 {
-	uint128 number = 0;
+	if (count != set->field_count)
+		return false;
+	for (size_t i = 0; i < count; i++)
+		if (fields[i] >= _FIELD_MAX ||
+		    field_of(fields[i])->width != field_of(set->fields[i])->width)
+			return false;
+	return true;
+}
 
-	switch (width) {
-	case 1:
-		return bytes[0];
-	case 2:
-		return (uint32_t)bytes[0] << 8 | bytes[1];
-	default:
-		for (unsigned i = 0; i < width; i += 4)
-			number = number << 32 | (uint32_t)bytes[i] << 24 |
-				 (uint32_t)bytes[i + 1] << 16 | (uint32_t)bytes[i + 2] << 8 |
-				 bytes[i + 3];
-		return number;
-	}
+/* Which elements are worth a look, by the field that they are sorted by. */
+static void search_bound(struct set_search *search, const struct packet_set *set, uint128 low,
+			 uint128 high)
+{
+	unsigned width = field_of(set->fields[set->field_count - 1])->width;
+	uint8_t key[PACKET_VALUE_MAX];
+
+	low = low > set->widest ? low - set->widest : 0;
+	for (unsigned i = width; i-- > 0; low >>= 8)
+		key[i] = (uint8_t)low;
+	search->next = lower_bound(set, key, width);
+	if (high >= (uint128)-1 >> (128 - 8 * width))
+		return;
+	high++;
+	for (unsigned i = width; i-- > 0; high >>= 8)
+		key[i] = (uint8_t)high;
+	search->end = lower_bound(set, key, width);
 }
 
 void set_search_start(struct set_search *search, const struct packet_set *set,
-		      const struct packet_box *box)
+		      const uint8_t *fields, const struct packet_box *box)
 {
 	struct packet_box having = *box, next;
 	uint128 low, high;
 
 	*search = (struct set_search){.set = set};
 	for (unsigned i = 0; i < set->field_count; i++) {
-		if (!packet_box_having(&having, set->fields[i], &next)) {
-			search->nothing = true;
+		if (!packet_box_having(&having, fields[i], &next))
 			return;
-		}
 		having = next;
 	}
+	search->end = set->count;
 	for (unsigned i = 0; i < set->field_count; i++) {
 		unsigned width = field_of(set->fields[i])->width;
 		uint128 greatest = (uint128)-1 >> (128 - 8 * width);
 
-		if (!packet_box_span(&having, set->fields[i], &low, &high) ||
+		if (!packet_box_span(&having, fields[i], &low, &high) ||
 		    (low == 0 && high >= greatest))
 			continue;
-		search->spans[search->count].field = (uint8_t)i;
+		search->spans[search->count].offset = set->offsets[i];
+		search->spans[search->count].width = (uint8_t)width;
 		search->spans[search->count].low = low;
 		search->spans[search->count++].high = high;
+		if (i + 1 == set->field_count)
+			search_bound(search, set, low, high);
 	}
 }
 
@@ -260,12 +310,11 @@ static bool search_meets(const struct set_search *search, const uint8_t *key)
 	const struct packet_set *set = search->set;
 
 	for (unsigned i = 0; i < search->count; i++) {
-		unsigned field = search->spans[i].field;
-		unsigned width = field_of(set->fields[field])->width;
-		uint128 low = load(key + set->offsets[field], width), high = low;
+		unsigned offset = search->spans[i].offset, width = search->spans[i].width;
+		uint128 low = load(key + offset, width), high = low;
 
 		if (set->intervals)
-			high = load(key + set->key_size + set->offsets[field], width);
+			high = load(key + set->key_size + offset, width);
 		if (high < search->spans[i].low || low > search->spans[i].high)
 			return false;
 	}
@@ -274,9 +323,7 @@ static bool search_meets(const struct set_search *search, const uint8_t *key)
 
 size_t set_search_next(struct set_search *search)
 {
-	if (search->nothing)
-		return SIZE_MAX;
-	while (search->next < search->set->count) {
+	while (search->next < search->end) {
 		size_t number = search->next++;
 
 		if (search_meets(search, key_of(search->set, number)))
@@ -285,18 +332,18 @@ size_t set_search_next(struct set_search *search)
 	return SIZE_MAX;
 }
 
-void filter_element_take(const struct packet_set *set, const struct filter_element *element,
+void filter_element_take(const struct filter_element *element, const uint8_t *fields, size_t count,
 			 const struct packet_box *box, struct packet_region *into)
 {
 	_cleanup_region_ struct packet_region taken = {0};
 
 	packet_region_add(&taken, box);
-	for (unsigned i = 0; i < set->field_count; i++) {
+	for (size_t i = 0; i < count; i++) {
 		_cleanup_region_ struct packet_region whole = taken;
 
 		taken = (struct packet_region){.failed = whole.failed};
 		for (size_t j = 0; j < whole.count; j++)
-			packet_box_restrict(&whole.boxes[j], set->fields[i], &element->low[i],
+			packet_box_restrict(&whole.boxes[j], fields[i], &element->low[i],
 					    &element->high[i], &taken);
 	}
 	for (size_t i = 0; i < taken.count; i++)
@@ -304,37 +351,40 @@ void filter_element_take(const struct packet_set *set, const struct filter_eleme
 	into->failed |= taken.failed;
 }
 
-void packet_set_take(const struct packet_set *set, size_t number, const struct packet_box *box,
-		     struct packet_region *into)
+void packet_set_take(const struct packet_set *set, const uint8_t *fields, size_t number,
+		     const struct packet_box *box, struct packet_region *into)
 {
 	struct filter_element element;
 
 	packet_set_element(set, number, &element);
-	filter_element_take(set, &element, box, into);
+	filter_element_take(&element, fields, set->field_count, box, into);
 }
 
-size_t packet_set_find(const struct packet_set *set, const struct packet *packet)
+static bool is_in(const struct packet_set *set, size_t number, const struct packet_value *values)
+{
+	const uint8_t *low = key_of(set, number);
+	const uint8_t *high = set->intervals ? low + set->key_size : low;
+
+	for (unsigned i = 0; i < set->field_count; i++) {
+		unsigned offset = set->offsets[i], width = field_of(set->fields[i])->width;
+
+		if (memcmp(values[i].bytes, low + offset, width) < 0 ||
+		    memcmp(values[i].bytes, high + offset, width) > 0)
+			return false;
+	}
+	return true;
+}
+
+size_t packet_set_find(const struct packet_set *set, const uint8_t *fields,
+		       const struct packet *packet)
 {
 	struct packet_value values[MATCH_FIELDS_MAX];
 
 	for (unsigned i = 0; i < set->field_count; i++)
-		if (!packet_field_value(packet, set->fields[i], &values[i]))
+		if (!packet_field_value(packet, fields[i], &values[i]))
 			return SIZE_MAX;
-
-	for (size_t number = 0; number < set->count; number++) {
-		const uint8_t *low = key_of(set, number);
-		const uint8_t *high = set->intervals ? low + set->key_size : low;
-		unsigned i = 0;
-
-		for (; i < set->field_count; i++) {
-			unsigned offset = set->offsets[i], width = field_of(set->fields[i])->width;
-
-			if (memcmp(values[i].bytes, low + offset, width) < 0 ||
-			    memcmp(values[i].bytes, high + offset, width) > 0)
-				break;
-		}
-		if (i == set->field_count)
+	for (size_t number = 0; number < set->count; number++)
+		if (is_in(set, number, values))
 			return number;
-	}
 	return SIZE_MAX;
 }

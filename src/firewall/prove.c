@@ -100,3 +100,43 @@ int prove_never(const struct netfilter_state *state, enum packet_hook hook,
 {
 	return prove(state, hook, region, true, ret);
 }
+
+/* Whether a look-up into the set by these fields finds the element for a packet of the region. */
+static bool is_found(const struct match *match, const struct filter_element *element,
+		     const struct packet_region *region)
+{
+	bool found = false;
+
+	for (size_t i = 0; i < region->count && !found; i++) {
+		_cleanup_region_ struct packet_region taken = {0};
+
+		filter_element_take(element, match->fields, match->field_count, &region->boxes[i],
+				    &taken);
+		found = taken.failed || taken.count > 0;
+	}
+	return found;
+}
+
+static bool chain_finds(const struct state_chain *chain, const struct packet_set *set,
+			const struct filter_element *element, const struct packet_region *region)
+{
+	for (size_t i = 0; i < chain->rule_count; i++) {
+		const struct state_rule *rule = &chain->rules[i];
+
+		for (unsigned j = 0; j < rule->rule.match_count; j++)
+			if (rule->matches[j].set == set && !rule->matches[j].unknown &&
+			    is_found(&rule->rule.matches[j], element, region))
+				return true;
+	}
+	return false;
+}
+
+bool proof_concerns(const struct netfilter_state *state, const struct packet_set *set,
+		    const struct filter_element *element, const struct packet_region *region)
+{
+	for (size_t i = 0; i < state->table_count; i++)
+		for (size_t j = 0; j < state->tables[i]->chain_count; j++)
+			if (chain_finds(&state->tables[i]->chains[j], set, element, region))
+				return true;
+	return false;
+}

@@ -3,7 +3,7 @@
 
 #include <string.h>
 
-#define ELEMENTS_PER_STEP 16
+#define ELEMENTS_PER_STEP 64
 
 /* ---- one match: what it takes of an item, and what it leaves ---- */
 
@@ -61,23 +61,23 @@ static void split_boxes(struct match_split *split, const struct flow_item *item,
 }
 
 /* Takes the element out of what is left, and adds what it took to `taken`. */
-static void take_element(const struct packet_set *set, size_t number, struct packet_region *left,
-			 struct packet_region *taken)
+static void take_element(const struct packet_set *set, const uint8_t *fields, size_t number,
+			 struct packet_region *left, struct packet_region *taken)
 {
 	for (size_t i = 0; i < left->count; i++)
-		packet_set_take(set, number, &left->boxes[i], taken);
+		packet_set_take(set, fields, number, &left->boxes[i], taken);
 }
 
 /* Leaves of the item what has all fields of the key: the rest no such match takes, negated or not.
  * False if nothing is left. */
 static bool split_lacking(struct match_split *split, struct flow_item *item,
-			  const struct packet_set *set)
+			  const struct match *asked)
 {
 	_cleanup_region_ struct packet_region lacking = {0};
 	struct packet_box having = item->box, next;
 
-	for (unsigned i = 0; i < set->field_count; i++) {
-		if (!packet_box_having(&having, set->fields[i], &next)) {
+	for (unsigned i = 0; i < asked->field_count; i++) {
+		if (!packet_box_having(&having, asked->fields[i], &next)) {
 			leave(split, item);
 			return false;
 		}
@@ -90,7 +90,7 @@ static bool split_lacking(struct match_split *split, struct flow_item *item,
 }
 
 static void split_set(struct match_split *split, const struct flow_item *item,
-		      const struct packet_set *set, bool negated)
+		      const struct packet_set *set, const struct match *asked)
 {
 	_cleanup_region_ struct packet_region left = {0};
 	struct flow_walk *walk = split->walk->walk;
@@ -98,21 +98,22 @@ static void split_set(struct match_split *split, const struct flow_item *item,
 	struct set_search search;
 	size_t number;
 
-	if (!split_lacking(split, &piece, set) ||
-	    !flow_walk_spend(walk, set->count / ELEMENTS_PER_STEP))
+	if (!split_lacking(split, &piece, asked))
 		return;
 	packet_region_add(&left, &piece.box);
-	set_search_start(&search, set, &piece.box);
+	set_search_start(&search, set, asked->fields, &piece.box);
+	if (!flow_walk_spend(walk, (search.end - search.next) / ELEMENTS_PER_STEP))
+		return;
 	while (left.count > 0 && (number = set_search_next(&search)) != SIZE_MAX) {
 		_cleanup_region_ struct packet_region taken = {0};
 
 		if (!flow_walk_spend(walk, left.count + 1))
 			return;
-		take_element(set, number, &left, &taken);
+		take_element(set, asked->fields, number, &left, &taken);
 		for (size_t i = 0; i < taken.count; i++)
 			packet_region_subtract(&left, &taken.boxes[i]);
 		piece.decides.element = set->ids[number];
-		if (negated)
+		if (asked->negated)
 			leave_boxes(split, item, &taken);
 		else
 			flow_add_boxes(split->matched, &piece, &taken);
@@ -123,7 +124,7 @@ static void split_set(struct match_split *split, const struct flow_item *item,
 		piece.box = left.boxes[i];
 		if (set->partial)
 			split_in_doubt(split, piece, DOUBT_SET);
-		else if (negated)
+		else if (asked->negated)
 			flow_add(split->matched, &piece);
 		else
 			leave(split, &piece);
@@ -175,7 +176,7 @@ static void split_match(struct match_split *split, const struct state_match *mat
 	else if (doubt != DOUBT_NONE)
 		split_in_doubt(split, *item, doubt);
 	else if (match->set)
-		split_set(split, item, match->set, asked->negated);
+		split_set(split, item, match->set, asked);
 	else
 		split_boxes(split, item, &match->boxes);
 }

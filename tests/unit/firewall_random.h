@@ -140,6 +140,11 @@ static inline struct match random_match(struct random_choice *random, const stru
 		match.field_count = set->field_count;
 		memcpy(match.fields, set->fields, sizeof(match.fields));
 		snprintf(match.set, sizeof(match.set), "%s", set->name);
+		/* A set may be asked by another field of that width. */
+		if (match.fields[0] == FIELD_DESTINATION_PORT && random_once_in(random, 2))
+			match.fields[0] = FIELD_ORIGINAL_PORT;
+		if (match.fields[0] == FIELD_SOURCE4 && random_once_in(random, 2))
+			match.fields[0] = FIELD_DESTINATION4;
 	} else if (!random->certain && random_once_in(random, 20)) {
 		match.kind = MATCH_UNKNOWN;
 	} else if (random_once_in(random, 2)) {

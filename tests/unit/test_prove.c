@@ -25,7 +25,7 @@ static int opinion_set(const struct opinion *opinion, const struct match *match)
 	struct packet_value values[MATCH_FIELDS_MAX];
 
 	for (unsigned i = 0; i < set->field_count; i++)
-		if (!packet_field_value(opinion->packet, set->fields[i], &values[i]))
+		if (!packet_field_value(opinion->packet, match->fields[i], &values[i]))
 			return 0;
 	for (size_t n = 0; n < set->element_count; n++) {
 		const struct filter_element *element = &set->elements[n];
