@@ -199,17 +199,19 @@ static double scratch(const struct ruleset *ruleset, const struct question *ques
 	return now_ms() - begin;
 }
 
-/* One more host is allowed what a guard rail is about. */
+/* One more host is allowed to the port that two guard rails are about. */
 static double change(struct netfilter_state *state, const struct question *questions, unsigned n)
 {
 	struct filter_element element = host_element(1u << 20 | n);
 	struct packet_set *set = netfilter_state_set(state, FIREWALL_TABLE, "input_allow_host4");
 	double begin = now_ms();
 
+	element.low[0] = (struct packet_value){{192, 0, 2, (uint8_t)n}};
+	element.high[0] = element.low[0];
 	element.low[2] = element.high[2] = packet_value_number(FIELD_DESTINATION_PORT, 22);
 	require(packet_set_add(set, &element), "add");
 	for (unsigned i = 0; i < QUESTIONS; i++)
-		if (proof_concerns(state, set, &element, &questions[i].region))
+		if (proof_concerns(state, set, &element, questions[i].hook, &questions[i].region))
 			prove_one(state, &questions[i]);
 	return now_ms() - begin;
 }

@@ -185,6 +185,17 @@ static void base_insert(struct netfilter_state *state, struct state_chain *chain
 	state->base[i] = chain;
 }
 
+/* Notes the hook in all chains that jumps lead to. */
+static void reach(struct state_chain *chain, enum packet_hook hook)
+{
+	if (chain->hooks & 1u << hook)
+		return;
+	chain->hooks |= (uint16_t)(1u << hook);
+	for (size_t i = 0; i < chain->rule_count; i++)
+		if (chain->rules[i].target)
+			reach(chain->rules[i].target, hook);
+}
+
 static int base_sort(struct netfilter_state *state)
 {
 	size_t count = 0;
@@ -203,8 +214,10 @@ static int base_sort(struct netfilter_state *state)
 
 		state->translates |= table_translates(table);
 		for (size_t j = 0; j < table->chain_count; j++)
-			if (table->chains[j].hook != HOOK_NONE)
+			if (table->chains[j].hook != HOOK_NONE) {
 				base_insert(state, &table->chains[j]);
+				reach(&table->chains[j], table->chains[j].hook);
+			}
 	}
 	return 0;
 }

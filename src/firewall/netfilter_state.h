@@ -21,6 +21,7 @@ struct state_rule {
 struct state_chain {
 	char name[RULESET_NAME_MAX];
 	enum packet_hook hook;
+	uint16_t hooks; /* a bit for each hook from which it is reached */
 	bool nat, drops;
 	int priority;
 	struct state_table *table;

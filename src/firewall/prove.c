@@ -132,11 +132,17 @@ static bool chain_finds(const struct state_chain *chain, const struct packet_set
 }
 
 bool proof_concerns(const struct netfilter_state *state, const struct packet_set *set,
-		    const struct filter_element *element, const struct packet_region *region)
+		    const struct filter_element *element, enum packet_hook hook,
+		    const struct packet_region *region)
 {
+	unsigned path = 0;
+
+	for (const enum packet_hook *at = packet_path(hook); *at != HOOK_NONE; at++)
+		path |= 1u << *at;
 	for (size_t i = 0; i < state->table_count; i++)
 		for (size_t j = 0; j < state->tables[i]->chain_count; j++)
-			if (chain_finds(&state->tables[i]->chains[j], set, element, region))
+			if ((state->tables[i]->chains[j].hooks & path) &&
+			    chain_finds(&state->tables[i]->chains[j], set, element, region))
 				return true;
 	return false;
 }

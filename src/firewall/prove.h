@@ -55,7 +55,8 @@ int prove_never(const struct netfilter_state *state, enum packet_hook hook,
 /* Can adding or removing this element change what becomes of packets of the region? False only if
  * it cannot. */
 bool proof_concerns(const struct netfilter_state *state, const struct packet_set *set,
-		    const struct filter_element *element, const struct packet_region *region);
+		    const struct filter_element *element, enum packet_hook hook,
+		    const struct packet_region *region);
 
 /* What is said of a doubt, such as "the rule matches up to a rate only". */
 const char *proof_doubt_text(enum proof_doubt doubt);

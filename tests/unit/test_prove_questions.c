@@ -148,6 +148,39 @@ static void test_default_blocked(void **unused)
 			 PROOF_HOLDS);
 }
 
+/* A guard rail need not be proved again for an element that it has nothing to do with. */
+static void test_concerns(void **unused)
+{
+	const struct filter_element element = {
+		.low = {{{192, 0, 2, 4}}, {{IPPROTO_TCP}}, {{0, 22}}},
+		.high = {{{192, 0, 2, 4}}, {{IPPROTO_TCP}}, {{0, 22}}}};
+	static const struct {
+		const char *rule;
+		enum packet_hook hook;
+		bool concerned;
+	} rows[] = {
+		{"ip saddr 192.0.2.0/24 tcp dport 22", HOOK_INPUT, true},
+		{"tcp dport 20-30", HOOK_INPUT, true},
+		{"tcp dport 23", HOOK_INPUT, false},
+		{"udp dport 22", HOOK_INPUT, false},
+		{"ip saddr 192.0.3.0/24 tcp dport 22", HOOK_INPUT, false},
+		{"tcp dport 22", HOOK_OUTPUT, false},
+	};
+	_cleanup_state_ struct netfilter_state state = {0};
+	const struct packet_set *set;
+
+	put_default(&state);
+	set = netfilter_state_set(&state, FIREWALL_TABLE, "input_allow_host4");
+	assert_non_null(set);
+	for (unsigned i = 0; i < ARRAY_SIZE(rows); i++) {
+		_cleanup_region_ struct packet_region region = {0};
+
+		region_of(rows[i].rule, &region);
+		assert_int_equal(proof_concerns(&state, set, &element, rows[i].hook, &region),
+				 rows[i].concerned);
+	}
+}
+
 /* ---- other tables, and what is not understood ---- */
 
 static void test_other_tables(void **unused)
@@ -340,6 +373,7 @@ int main(void)
 		cmocka_unit_test(test_default_management),
 		cmocka_unit_test(test_default_limits_are_unknown),
 		cmocka_unit_test(test_default_blocked),
+		cmocka_unit_test(test_concerns),
 		cmocka_unit_test(test_other_tables),
 		cmocka_unit_test(test_unknown_never_holds),
 		cmocka_unit_test(test_translation),
