@@ -66,6 +66,11 @@ struct adopt_request {
 int adopt_run(struct adopt_service *service, const struct adopt_request *request, json_t **ret,
 	      struct error *error);
 
+/* What all links have, but for the loopback, as edits of `proposal`, which is initialised, with
+ * whose it is in `ret_taken`: [{resource, type, owner, reason}]. Changes nothing. */
+int adopt_survey(struct adopt_service *service, struct proposal *proposal, json_t **ret_taken,
+		 struct error *error);
+
 /* The managers that were found running: [{name, pid, links, command, note}]; NULL when memory is
  * exhausted. */
 json_t *adopt_managers(const struct adopt_service *service);

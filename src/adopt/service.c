@@ -244,6 +244,35 @@ static json_t *answer(const struct adopt_service *service, const struct survey *
 	return TAKE_PTR(json);
 }
 
+int adopt_survey(struct adopt_service *service, struct proposal *proposal, json_t **ret_taken,
+		 struct error *error)
+{
+	_cleanup_(survey_clear) struct survey survey = {
+		.core = service->core,
+		.proposal = proposal,
+		.resolv_conf = service->resolv_conf,
+		.managers = service->running.managers,
+		.managers_count = service->running.count,
+		.ended = service->running.ended,
+		.ended_count = service->running.ended_count,
+		.asked = true,
+		.while_running = true,
+		.taken = json_array(),
+		.left = json_array(),
+	};
+	const struct link *link = NULL;
+	int r = 0;
+
+	while (r >= 0 && (link = observed_next_link(core_observed(service->core), link)))
+		if (link->kind != LINK_LOOPBACK && spec_link_name_valid(link->name))
+			r = survey_link(&survey, link, error);
+	if (r >= 0)
+		r = survey_rules(&survey, error);
+	if (r >= 0)
+		*ret_taken = json_incref(survey.taken);
+	return r < 0 ? r : 0;
+}
+
 static int run(struct adopt_service *service, const struct adopt_request *request, json_t **ret,
 	       struct error *error)
 {

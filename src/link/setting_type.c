@@ -13,11 +13,11 @@
 #include <unistd.h>
 
 #include "kernel_error.h"
+#include "setting_rows.h"
 #include "setting_watch.h"
 
 #define SETTING_PATH_MAX 128
 
-/* Of the two families' settings of one name, that of IPv6 has the prefix. */
 static const struct setting_row {
 	const char *name;
 	const char *family; /* folder below /proc/sys/net */
@@ -25,42 +25,10 @@ static const struct setting_row {
 	int32_t least, most;
 	bool announced; /* the kernel tells when it changes (RTM_NEWNETCONF) */
 } rows[] = {
-	{"accept_local", "ipv4", "accept_local", 0, 1},
-	{"accept_redirects", "ipv4", "accept_redirects", 0, 1},
-	{"accept_source_route", "ipv4", "accept_source_route", 0, 1},
-	{"arp_accept", "ipv4", "arp_accept", 0, 2},
-	{"arp_announce", "ipv4", "arp_announce", 0, 2},
-	{"arp_filter", "ipv4", "arp_filter", 0, 1},
-	{"arp_ignore", "ipv4", "arp_ignore", 0, 8},
-	{"arp_notify", "ipv4", "arp_notify", 0, 1},
-	{"drop_gratuitous_arp", "ipv4", "drop_gratuitous_arp", 0, 1},
-	{"forwarding", "ipv4", "forwarding", 0, 1, true},
-	{"log_martians", "ipv4", "log_martians", 0, 1},
-	{"proxy_arp", "ipv4", "proxy_arp", 0, 1, true},
-	{"proxy_arp_pvlan", "ipv4", "proxy_arp_pvlan", 0, 1},
-	{"route_localnet", "ipv4", "route_localnet", 0, 1},
-	{"rp_filter", "ipv4", "rp_filter", 0, 2, true},
-	{"secure_redirects", "ipv4", "secure_redirects", 0, 1},
-	{"send_redirects", "ipv4", "send_redirects", 0, 1},
-	{"shared_media", "ipv4", "shared_media", 0, 1},
-	{"src_valid_mark", "ipv4", "src_valid_mark", 0, 1},
-	{"accept_dad", "ipv6", "accept_dad", 0, 2},
-	{"accept_ra", "ipv6", "accept_ra", 0, 2},
-	{"accept_ra_defrtr", "ipv6", "accept_ra_defrtr", 0, 1},
-	{"accept_ra_mtu", "ipv6", "accept_ra_mtu", 0, 1},
-	{"accept_ra_pinfo", "ipv6", "accept_ra_pinfo", 0, 1},
-	{"addr_gen_mode", "ipv6", "addr_gen_mode", 0, 3},
-	{"autoconf", "ipv6", "autoconf", 0, 1},
-	{"dad_transmits", "ipv6", "dad_transmits", 0, 100},
-	{"disable_ipv6", "ipv6", "disable_ipv6", 0, 1},
-	{"ipv6_accept_redirects", "ipv6", "accept_redirects", 0, 1},
-	{"ipv6_accept_source_route", "ipv6", "accept_source_route", -1, 2},
-	{"ipv6_force_forwarding", "ipv6", "force_forwarding", 0, 1},
-	{"ipv6_forwarding", "ipv6", "forwarding", 0, 2, true},
-	{"keep_addr_on_down", "ipv6", "keep_addr_on_down", -1, 1},
-	{"ndisc_notify", "ipv6", "ndisc_notify", 0, 1},
-	{"proxy_ndp", "ipv6", "proxy_ndp", 0, 1, true},
-	{"use_tempaddr", "ipv6", "use_tempaddr", -1, 2},
+#define ROW(name_, family_, file_, least_, most_, announced_)                                      \
+	{#name_, #family_, #file_, least_, most_, announced_},
+	SETTING_ROWS(ROW)
+#undef ROW
 };
 
 static const struct setting_row *setting_row(const char *name)

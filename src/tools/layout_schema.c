@@ -1,6 +1,8 @@
 /* The layout document as tables: what net.apply takes and net.export gives. */
 #include "layout_schema.h"
 
+#include "link/setting_rows.h"
+
 #define NUMBER_MOST 4294967295.0
 
 #define ROUTES_MOST 16384
@@ -147,6 +149,22 @@ static const struct field rule_members[] = {
 	FIELD_END,
 };
 
+static const struct field setting_members[] = {
+#define ROW(name_, family_, file_, least_, most_, announced_)                                      \
+	{#name_, FIELD_INTEGER, .least = least_, .most = most_,                                    \
+	 .help = "net." #family_ ".conf.LINK." #file_},
+	SETTING_ROWS(ROW)
+#undef ROW
+		FIELD_END,
+};
+
+static const struct field provenance_members[] = {
+	{"resource", FIELD_TEXT, .required = true, .help = "Id of the resource that it would be"},
+	{"owner", FIELD_TEXT, .required = true, .help = "Who made it, as far as it is known"},
+	{"reason", FIELD_TEXT, .help = "By what that is known"},
+	FIELD_END,
+};
+
 static const struct field link_members[] = {
 	{"name", FIELD_LINK, .required = true, .help = "Name of the interface"},
 	{"kind", FIELD_TEXT, .values = kinds, .help = "Makes the device; its object says how"},
@@ -174,19 +192,19 @@ static const struct field link_members[] = {
 	{"search", FIELD_TEXT, .list = true, .help = "Search domains"},
 	{"routes", FIELD_OBJECT, .list = true, .members = link_route_members,
 	 .items_most = ROUTES_MOST, .help = "Routes by this link"},
-	{"settings", FIELD_OBJECT,
-	 .help = "Kernel settings and their integers: {\"forwarding\": 1, \"rp_filter\": 2, "
-		 "\"accept_ra\": 0}"},
+	{"settings", FIELD_OBJECT, .members = setting_members, .help = "Kernel settings"},
 	FIELD_END,
 };
 
 const struct field layout_members[] = {
-	{"links", FIELD_OBJECT, .list = true, .required = true, .members = link_members,
+	{"links", FIELD_OBJECT, .list = true, .members = link_members,
 	 .help = "Links and all that is on them; the order does not matter"},
 	{"routes", FIELD_OBJECT, .list = true, .members = route_members, .items_most = ROUTES_MOST,
 	 .help = "Routes of no link, or of several"},
 	{"rules", FIELD_OBJECT, .list = true, .members = rule_members, .items_most = 1024,
 	 .help = "Policy rules"},
+	{"provenance", FIELD_OBJECT, .list = true, .members = provenance_members,
+	 .items_most = 65536, .help = "Whose it was, as net.export tells; not read by net.apply"},
 	{"mode", FIELD_TEXT, .values = modes, .fallback = "\"merge\"",
 	 .help = "merge: what agents put on links that the document names, and it does not name, "
 		 "goes; replace: also all else that agents put"},

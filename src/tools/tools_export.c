@@ -1,7 +1,8 @@
-/* net.export: intent as the document that net.apply takes. */
+/* net.export: intent, or what is there besides, as the document that net.apply takes. */
 #include <stdlib.h>
 #include <string.h>
 
+#include "adopt/adopt.h"
 #include "common.h"
 #include "layout_schema.h"
 
@@ -93,9 +94,8 @@ static int compare_resources(const void *a, const void *b)
 }
 
 /* The same intent gives the same document, in whatever order its parts were asked for. */
-static int call_export(struct tool_call *call, json_t **ret, struct error *error)
+static json_t *export_intent(const struct core *core)
 {
-	const struct core *core = tool_call_core(call);
 	const struct resource **resources, *resource = NULL;
 	json_t *document = json_pack("{s[]}", "links");
 	size_t count = 0;
@@ -108,11 +108,81 @@ static int call_export(struct tool_call *call, json_t **ret, struct error *error
 		qsort(resources, count, sizeof(*resources), compare_resources);
 	for (size_t i = 0; document && r == 0 && i < count; i++)
 		r = export_resource(document, resources[i]);
-	*ret = resources && r == 0 ? json_incref(document) : NULL;
-	json_decref(document);
+	if (!resources || r != 0) {
+		json_decref(document);
+		document = NULL;
+	}
 	free(resources);
+	return document;
+}
+
+/* ---- what intent does not name ---- */
+
+static int note_provenance(json_t *document, const json_t *taken, const char *id)
+{
+	const json_t *item;
+	size_t i;
+
+	json_array_foreach(taken, i, item)
+		if (strcmp(json_member_text(item, "resource"), id) == 0)
+			return json_array_append_new(list_of(document, "provenance"),
+						     json_pack("{sO sO sO}", "resource",
+							       json_object_get(item, "resource"),
+							       "owner",
+							       json_object_get(item, "owner"),
+							       "reason",
+							       json_object_get(item, "reason")));
+	return 0;
+}
+
+static int export_edits(const struct core *core, const struct proposal *proposal,
+			const json_t *taken, json_t *document)
+{
+	int r = 0;
+
+	for (const struct edit *edit = proposal->edits; r == 0 && edit; edit = edit->next) {
+		if (!edit->resource || core_resource(core, edit->id))
+			continue;
+		r = export_resource(document, edit->resource);
+		if (r == 0)
+			r = note_provenance(document, taken, edit->id);
+	}
+	return r;
+}
+
+static int export_observed(const struct tool_call *call, json_t **ret, struct error *error)
+{
+	struct adopt_service *service = tool_call_services(call)->adopt;
+	_cleanup_json_ json_t *document = json_pack("{s[]}", "links"), *taken = NULL;
+	_cleanup_proposal_ struct proposal proposal;
+	int r;
+
+	if (!service)
+		return error_set(error, ERROR_KERNEL_UNSUPPORTED, "observed",
+				 "this daemon runs without adoption");
+	proposal_init(&proposal, "net.export");
+	r = adopt_survey(service, &proposal, &taken, error);
+	if (r < 0)
+		return r;
+	if (!document || export_edits(tool_call_core(call), &proposal, taken, document) < 0)
+		return out_of_memory(error);
+	*ret = json_incref(document);
+	return 0;
+}
+
+static int call_export(struct tool_call *call, json_t **ret, struct error *error)
+{
+	if (json_member_true(tool_call_arguments(call), "observed"))
+		return export_observed(call, ret, error);
+	*ret = export_intent(tool_call_core(call));
 	return *ret ? 0 : out_of_memory(error);
 }
+
+static const struct field export_parameters[] = {
+	{"observed", FIELD_BOOLEAN, .fallback = "false",
+	 .help = "What the kernel has and intent does not name, with whose it is, in its place"},
+	FIELD_END,
+};
 
 static const struct tool tools[] = {
 	{
@@ -120,6 +190,7 @@ static const struct tool tools[] = {
 		.title = "Export the layout",
 		.description = "Gives intent as a document that net.apply takes: what was asked "
 			       "for, without what follows from it, such as a lease.",
+		.parameters = export_parameters,
 		.output = layout_members,
 		.hints = HINT_READ_ONLY | HINT_IDEMPOTENT,
 		.role = ROLE_OBSERVER,

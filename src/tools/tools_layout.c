@@ -86,12 +86,57 @@ static json_t *pick(const json_t *from, const char *const *names, size_t count, 
 	return object;
 }
 
+/* What a device was given before us, and the document does not speak of, stays. One that we made is
+ * as the document says. */
+static int keep_options(const struct layout *layout, const char *name, const char *kind,
+			json_t *spec)
+{
+	const struct link *link = observed_link_by_name(core_observed(layout->core), name);
+	struct device_spec wanted = {0}, present;
+	const struct resource *resource;
+	_cleanup_json_ json_t *before = NULL;
+	char id[RESOURCE_KEY_MAX];
+	json_t *options;
+
+	snprintf(id, sizeof(id), "device/%s", name);
+	resource = core_resource(layout->core, id);
+	text_copy(wanted.name, sizeof(wanted.name), name);
+	if ((resource && !resource->baseline) || !link || strcmp(link->info_kind, kind) != 0 ||
+	    device_type.observe(layout->core, &wanted, &present) <= 0)
+		return 0;
+	before = device_type.print(&present);
+	options = json_object_get(before, kind);
+	if (!options)
+		return before ? 0 : -ENOMEM;
+	return json_object_get(spec, kind)
+		       ? json_object_update_missing(json_object_get(spec, kind), options)
+		       : json_object_set(spec, kind, options);
+}
+
+static json_t *device_json(const struct layout *layout, const json_t *link, const char *name,
+			   json_t *kind)
+{
+	const char *member = json_string_value(kind);
+	bool some;
+	json_t *spec = pick(link, device_members, ARRAY_SIZE(device_members), &some);
+	json_t *options = json_object_get(spec, member);
+
+	/* The document itself stays as it is. */
+	if (spec && (json_object_set(spec, "kind", kind) < 0 ||
+		     json_put(spec, "name", json_string(name)) < 0 ||
+		     (options && json_put(spec, member, json_copy(options)) < 0) ||
+		     keep_options(layout, name, member, spec) < 0)) {
+		json_decref(spec);
+		return NULL;
+	}
+	return spec;
+}
+
 static int put_device(struct layout *layout, const json_t *link, const char *name)
 {
 	json_t *kind = json_object_get(link, "kind");
 	char id[RESOURCE_KEY_MAX];
 	json_t *spec;
-	bool some;
 
 	for (size_t i = 0; i < ARRAY_SIZE(device_members); i++)
 		if (json_object_get(link, device_members[i]) &&
@@ -104,13 +149,8 @@ static int put_device(struct layout *layout, const json_t *link, const char *nam
 		snprintf(id, sizeof(id), "device/%s", name);
 		return keep(layout, id);
 	}
-	spec = pick(link, device_members, ARRAY_SIZE(device_members), &some);
-	if (!spec || json_object_set(spec, "kind", kind) < 0 ||
-	    json_put(spec, "name", json_string(name)) < 0) {
-		json_decref(spec);
-		return out_of_memory(layout->error);
-	}
-	return put(layout, "device", "", spec);
+	spec = device_json(layout, link, name, kind);
+	return spec ? put(layout, "device", "", spec) : out_of_memory(layout->error);
 }
 
 static int put_port(struct layout *layout, const json_t *link, const char *name)

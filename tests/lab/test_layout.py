@@ -118,3 +118,67 @@ def test_a_document_is_a_file_on_the_command_line(daemon, tmp_path):
     file.write_text("{")
     broken = daemon.run_client("net", "apply", f"@{file}", "--json")
     assert json.loads(broken.stderr)["error"]["parameter"] == "@FILE"
+
+
+def test_a_document_without_links(daemon):
+    rule = {"family": "ipv4", "priority": 1000, "from": "198.18.0.0/15", "table": 100}
+    assert daemon.call("net.apply", rules=[rule])["state"] == "committed"
+    assert daemon.call("net.export")["rules"][0]["priority"] == 1000
+    daemon.call("net.apply", mode="replace")
+    assert "rules" not in daemon.call("net.export")
+
+
+def test_settings_are_named_in_the_schema(daemon):
+    tool = next(tool for tool in daemon.client().tools() if tool["name"] == "net.apply")
+    link = tool["inputSchema"]["properties"]["links"]["items"]
+    settings = link["properties"]["settings"]["properties"]
+    assert settings["rp_filter"]["maximum"] == 2 and "ipv6_forwarding" in settings
+    refused = daemon.refusal("net.apply", links=[{"name": "pa", "settings": {"rp_filter": 3}}])
+    assert refused["parameter"] == "links[0].settings.rp_filter"
+
+
+def test_what_intent_does_not_name_is_exported_and_can_be_applied(daemon):
+    host = daemon.host
+    host.run("ip", "addr", "add", "198.18.9.1/24", "dev", "eth0")
+    host.run("ip", "link", "set", "pa", "up")
+    host.run("ip", "addr", "add", "198.18.8.1/24", "dev", "pa")
+    host.run("ip", "route", "add", "203.0.113.0/24", "via", "198.18.8.2", "metric", "7")
+    host.run("ip", "rule", "add", "priority", "900", "from", "198.18.8.0/24", "table", "100")
+    document = daemon.call("net.export", observed=True)
+    links = {link["name"]: link for link in document["links"]}
+    assert links["eth0"]["addresses"] == ["198.18.9.1/24"] and "dhcp" not in links["eth0"]
+    assert links["pa"]["addresses"] == ["198.18.8.1/24"]
+    assert links["pa"]["routes"][0]["destination"] == "203.0.113.0/24"
+    assert [rule["priority"] for rule in document["rules"]] == [900]
+    owners = {item["resource"]: item["owner"] for item in document["provenance"]}
+    assert owners["address/pa/198.18.8.1/24"].startswith("adopted:")
+    assert owners.keys() >= {"route/254/203.0.113.0/24/7", "rule/ipv4/900"}
+    before = host.output("ip", "route"), host.output("ip", "rule"), host.addresses("pa")
+    assert daemon.call("net.apply", **document, take_over=True)["state"] == "committed"
+    assert (host.output("ip", "route"), host.output("ip", "rule"), host.addresses("pa")) == before
+    assert daemon.call("net.export", observed=True)["links"] == []
+
+
+def bridge_options(host: Any, name: str) -> dict[str, Any]:
+    found = host.output("ip", "-j", "-d", "link", "show", "dev", name)
+    return json.loads(found)[0]["linkinfo"]["info_data"]
+
+
+def test_options_that_are_not_given_stay_where_the_device_was_there_before(daemon):
+    host = daemon.host
+    host.run("ip", "link", "add", "spare0", "type", "bridge", "priority", "4096", "ageing_time",
+             "2000")  # fmt: skip
+    bridge = {"name": "spare0", "kind": "bridge"}
+    daemon.call("net.apply", links=[bridge], take_over=True)
+    assert bridge_options(host, "spare0")["priority"] == 4096
+    daemon.call("net.apply", links=[bridge | {"bridge": {"ageing_time": 40}}])
+    options = bridge_options(host, "spare0")
+    assert options["priority"] == 4096 and options["ageing_time"] == 4000
+    daemon.call("net.apply", links=[], mode="replace")
+    options = bridge_options(host, "spare0")
+    assert options["priority"] == 4096 and options["ageing_time"] == 2000
+    # What we made is as the document says.
+    made = {"name": "spare1", "kind": "bridge"}
+    daemon.call("net.apply", links=[made | {"bridge": {"priority": 4096}}])
+    daemon.call("net.apply", links=[made])
+    assert bridge_options(host, "spare1")["priority"] == 32768
