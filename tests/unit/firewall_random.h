@@ -12,6 +12,7 @@
 struct random_choice {
 	uint64_t state;
 	bool certain; /* nothing whose outcome is in doubt */
+	bool loaded;  /* only what the kernel takes as well */
 };
 
 static inline unsigned random_below(struct random_choice *random, unsigned limit)
@@ -68,7 +69,10 @@ static inline struct packet_value random_value(struct random_choice *random,
 				   STATE_NEW, STATE_UNTRACKED);
 		break;
 	case FIELD_STATUS:
-		number = RANDOM_OF(random, 0, IPS_DST_NAT, IPS_SRC_NAT, IPS_ASSURED);
+		number = RANDOM_OF(random, 0, IPS_DST_NAT, IPS_SRC_NAT, IPS_EXPECTED);
+		break;
+	case FIELD_ICMP_TYPE:
+		number = RANDOM_OF(random, 0, 1, 2, 3, 8, 128, 133);
 		break;
 	case FIELD_PACKET_TYPE:
 		number = random_below(random, 4);
@@ -104,6 +108,14 @@ static inline void random_range(struct random_choice *random, enum packet_field 
 	*ret_high = ordered ? b : a;
 }
 
+/* In the kernel's registers these are numbers of the host's order, of which it knows no range. */
+static inline void only_one(enum packet_field field, const struct packet_value *low,
+			    struct packet_value *high)
+{
+	if (field_of(field)->host_order)
+		*high = *low;
+}
+
 static inline bool is_of_bits(enum packet_field field)
 {
 	return field == FIELD_STATE || field == FIELD_STATUS || field == FIELD_MARK ||
@@ -132,6 +144,8 @@ static inline struct match random_match(struct random_choice *random, const stru
 	struct match match = {.field_count = 1, .negated = random_once_in(random, 4)};
 
 	match.fields[0] = random_field(random);
+	while (random->loaded && match.fields[0] == FIELD_REVERSE_PATH)
+		match.fields[0] = random_field(random);
 	if (ruleset && ruleset->set_count > 0 && random_once_in(random, 3)) {
 		const struct filter_set *set =
 			&ruleset->sets[random_below(random, (unsigned)ruleset->set_count)];
@@ -147,13 +161,36 @@ static inline struct match random_match(struct random_choice *random, const stru
 			match.fields[0] = FIELD_DESTINATION4;
 	} else if (!random->certain && random_once_in(random, 20)) {
 		match.kind = MATCH_UNKNOWN;
-	} else if (random_once_in(random, 2)) {
+	} else if (random_once_in(random, 2) ||
+		   (random->loaded && match.fields[0] == FIELD_STATUS)) {
 		random_bits(random, &match);
 	} else {
 		match.kind = MATCH_RANGE;
 		random_range(random, match.fields[0], &match.range.low, &match.range.high);
+		if (random->loaded)
+			only_one(match.fields[0], &match.range.low, &match.range.high);
 	}
 	return match;
+}
+
+/* Whether the last element has something in common with one before: the kernel refuses that. */
+static inline bool overlaps(const struct filter_set *set)
+{
+	const struct filter_element *last = &set->elements[set->element_count - 1];
+
+	for (size_t n = 0; n + 1 < set->element_count; n++) {
+		const struct filter_element *element = &set->elements[n];
+		bool meet = true;
+
+		for (unsigned i = 0; i < set->field_count && meet; i++)
+			meet = memcmp(element->low[i].bytes, last->high[i].bytes,
+				      PACKET_VALUE_MAX) <= 0 &&
+			       memcmp(last->low[i].bytes, element->high[i].bytes,
+				      PACKET_VALUE_MAX) <= 0;
+		if (meet)
+			return true;
+	}
+	return false;
 }
 
 static inline void random_set(struct random_choice *random, struct ruleset *ruleset)
@@ -167,7 +204,9 @@ static inline void random_set(struct random_choice *random, struct ruleset *rule
 	set->intervals = random_once_in(random, 2);
 	set->unknown = !random->certain && random_once_in(random, 10);
 	for (unsigned i = 0; i < set->field_count; i++)
-		set->fields[i] = random_field(random);
+		do
+			set->fields[i] = random_field(random);
+		while (random->loaded && !field_of(set->fields[i])->type);
 	for (unsigned n = random_below(random, 8); n > 0; n--) {
 		struct filter_element *element = filter_set_add_element(set);
 
@@ -177,6 +216,8 @@ static inline void random_set(struct random_choice *random, struct ruleset *rule
 			if (!set->intervals)
 				element->high[i] = element->low[i];
 		}
+		if (random->loaded && overlaps(set))
+			set->element_count--;
 	}
 }
 
@@ -192,6 +233,20 @@ static inline void random_rule(struct random_choice *random, const struct rulese
 	rule->verdict =
 		RANDOM_OF(random, RULE_ACCEPT, RULE_ACCEPT, RULE_DROP, RULE_DROP, RULE_REJECT_RESET,
 			  RULE_CONTINUE, RULE_RETURN, RULE_JUMP, RULE_GOTO);
+	if (random->loaded && rule->verdict == RULE_REJECT_RESET)
+		rule->verdict = RULE_DROP;
+	if (random->loaded && chain->hook >= HOOK_INPUT && chain->hook <= HOOK_OUTPUT &&
+	    random_once_in(random, 8))
+		rule->verdict = RULE_REJECT_PROHIBITED;
+	if (random->loaded && chain->hook == HOOK_PREROUTING && rule->match_count < 3 &&
+	    random_once_in(random, 8))
+		rule->matches[rule->match_count++] = (struct match){
+			.kind = MATCH_RANGE,
+			.negated = random_once_in(random, 2),
+			.field_count = 1,
+			.fields = {FIELD_REVERSE_PATH},
+			.range = {{{1}}, {{1}}},
+		};
 	if (!random->certain && random_once_in(random, 12))
 		rule->limit_rate = 5;
 	if (!random->certain && random_once_in(random, 30))
@@ -200,11 +255,13 @@ static inline void random_rule(struct random_choice *random, const struct rulese
 		rule->verdict =
 			chain->hook == HOOK_POSTROUTING ? RULE_SOURCE_NAT : RULE_DESTINATION_NAT;
 	if (rule->verdict == RULE_JUMP || rule->verdict == RULE_GOTO) {
-		if (number == 0)
+		const struct filter_chain *target =
+			number ? &ruleset->chains[random_below(random, number)] : NULL;
+
+		if (!target || target->hook != HOOK_NONE)
 			rule->verdict = RULE_DROP;
 		else
-			snprintf(rule->target, sizeof(rule->target), "chain%u",
-				 random_below(random, number));
+			memcpy(rule->target, target->name, sizeof(rule->target));
 	}
 }
 
@@ -216,6 +273,8 @@ static inline void random_ruleset(struct random_choice *random, struct ruleset *
 	snprintf(ruleset->table, sizeof(ruleset->table), "table%u", table);
 	ruleset->family =
 		(uint8_t)RANDOM_OF(random, NFPROTO_INET, NFPROTO_INET, NFPROTO_IPV4, NFPROTO_IPV6);
+	if (random->loaded)
+		ruleset->family = NFPROTO_INET;
 	for (unsigned i = random_below(random, 4); i > 0; i--)
 		random_set(random, ruleset);
 	for (unsigned i = 0; i < chains; i++) {
@@ -227,7 +286,7 @@ static inline void random_ruleset(struct random_choice *random, struct ruleset *
 		if (i > 0 && random_once_in(random, 2)) {
 			chain->hook = HOOK_INPUT + random_below(random, 4);
 			chain->priority = (int)random_below(random, 2);
-			if (!random->certain && random_once_in(random, 2)) {
+			if ((!random->certain || random->loaded) && random_once_in(random, 2)) {
 				chain->hook = HOOK_PREROUTING + random_below(random, 5);
 				chain->priority = (int)random_below(random, 6) * 100 - 300;
 			}
