@@ -1,6 +1,9 @@
 #include "clock.h"
 
+#include <errno.h>
+
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 static usec_t clock_read(clockid_t id)
@@ -44,4 +47,25 @@ const char *clock_print_realtime(usec_t realtime, char *buffer, unsigned size)
 	strftime(date, sizeof(date), "%Y-%m-%dT%H:%M:%S", &parts);
 	snprintf(buffer, size, "%s.%03uZ", date, (unsigned)(realtime / 1000 % 1000));
 	return buffer;
+}
+
+int clock_parse_realtime(const char *text, usec_t *ret)
+{
+	struct tm parts = {0};
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S", &parts);
+	usec_t fraction = 0, unit = USEC_PER_SEC;
+	time_t seconds;
+
+	if (!rest)
+		return -EINVAL;
+	if (*rest == '.')
+		for (rest++; *rest >= '0' && *rest <= '9'; rest++) {
+			unit /= 10;
+			fraction += unit * (usec_t)(*rest - '0');
+		}
+	seconds = timegm(&parts);
+	if (strcmp(rest, "Z") != 0 || seconds < 0)
+		return -EINVAL;
+	*ret = (usec_t)seconds * USEC_PER_SEC + fraction;
+	return 0;
 }

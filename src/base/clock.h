@@ -25,3 +25,6 @@ usec_t usec_sub(usec_t a, usec_t b);
 /* Prints `realtime` as RFC 3339 in UTC with milliseconds; buffer of at least 32 bytes; returns it.
  */
 const char *clock_print_realtime(usec_t realtime, char *buffer, unsigned size);
+
+/* Reads RFC 3339 in UTC ("2030-01-31T12:00:00Z", with or without a fraction): 0 or -EINVAL. */
+int clock_parse_realtime(const char *text, usec_t *ret);

@@ -327,6 +327,15 @@ void core_look_at_link(struct core *core, const char *link, const char *why)
 	schedule(core, why);
 }
 
+void core_look_at_type(struct core *core, const struct resource_type *type, const char *why)
+{
+	const struct resource *resource = NULL;
+
+	while ((resource = core_next_of_type(core, type, resource)))
+		attention_due(core, (struct resource *)resource);
+	schedule(core, why);
+}
+
 void look_at_soon(struct core *core, struct resource *resource, const char *why)
 {
 	attention_due(core, resource);

@@ -69,6 +69,10 @@ const struct resource *core_next_of_type(const struct core *core, const struct r
 					 const struct resource *cursor);
 size_t core_resource_count(const struct core *core);
 
+/* All resources of the type are looked at, once the present event is done: for what is announced by
+ * other ways than the mirror. */
+void core_look_at_type(struct core *core, const struct resource_type *type, const char *why);
+
 /* All of intent is compared with the mirror, once the present event is done. */
 void core_schedule_convergence(struct core *core, const char *why);
 /* The same of what makes or needs the link. */

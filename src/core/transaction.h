@@ -43,6 +43,7 @@ struct proposal {
 	bool replaces_children; /* what else derives from `parent` and is not put is to be gone */
 	enum asker asker;	/* guard rails may hold an agent that let an administrator pass */
 	bool unguarded;		/* what the network itself gave or took: no guard rail holds that */
+	char note[200];		/* for who asked: what is so already, and why, or "" */
 	bool durable;		/* the answer waits until a power cut cannot take it back */
 	struct edit *edits, **tail;
 	struct edit *by_id; /* the first of each id */

@@ -14,6 +14,7 @@
 #include "adopt/adopt.h"
 #include "dhcp/service.h"
 #include "dns/dns.h"
+#include "firewall/firewall.h"
 #include "guards/guards.h"
 #include "link/link.h"
 #include "namespace.h"
@@ -28,6 +29,7 @@ struct daemon {
 	struct dhcp_service *dhcp;
 	struct dns_service *dns;
 	struct adopt_service *adopt;
+	struct firewall_service *firewall;
 	struct online_service *online;
 	struct tools_server *tools;
 	usec_t started; /* boottime */
@@ -57,6 +59,8 @@ static void daemon_clear(struct daemon *daemon)
 		dhcp_service_free(daemon->dhcp);
 	if (daemon->dns)
 		dns_service_free(daemon->dns);
+	if (daemon->firewall)
+		firewall_service_free(daemon->firewall);
 	if (daemon->link_manager)
 		link_manager_free(daemon->link_manager);
 	if (daemon->core)
@@ -132,6 +136,8 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 		return r;
 	if ((r = guards_register(daemon->core)) < 0)
 		return stage_failed("the guard rails", r, error);
+	if ((r = firewall_service_new(&daemon->firewall, daemon->core)) < 0)
+		return stage_failed("the firewall", r, error);
 	if ((r = link_manager_new(&daemon->link_manager, daemon->core, &link)) < 0)
 		return stage_failed("the link manager", r, error);
 	if ((r = dns_service_new(&daemon->dns, daemon->core, resolv_conf)) < 0)
@@ -157,6 +163,7 @@ static int services_start(struct daemon *daemon, struct error *error)
 		.dhcp = daemon->dhcp,
 		.dns = daemon->dns,
 		.adopt = daemon->adopt,
+		.firewall = daemon->firewall,
 		.started = daemon->started,
 	};
 	struct tools_server_config config = {

@@ -125,6 +125,7 @@ static int take_object(const struct nlmsghdr *message, void *userdata)
 {
 	_cleanup_(object_cleanup) struct nftnl_obj *kernel = nftnl_obj_alloc();
 	struct decoding *decoding = userdata;
+	struct filter_counter *counter;
 
 	if (!kernel)
 		return -ENOMEM;
@@ -133,9 +134,12 @@ static int take_object(const struct nlmsghdr *message, void *userdata)
 	if (!is_of_table(decoding, nftnl_obj_get_str(kernel, NFTNL_OBJ_TABLE)) ||
 	    nftnl_obj_get_u32(kernel, NFTNL_OBJ_TYPE) != NFT_OBJECT_COUNTER)
 		return 0;
-	return ruleset_add_counter(decoding->ruleset, nftnl_obj_get_str(kernel, NFTNL_OBJ_NAME))
-		       ? 0
-		       : -ENOMEM;
+	counter = ruleset_add_counter(decoding->ruleset, nftnl_obj_get_str(kernel, NFTNL_OBJ_NAME));
+	if (!counter)
+		return -ENOMEM;
+	counter->packets = nftnl_obj_get_u64(kernel, NFTNL_OBJ_CTR_PKTS);
+	counter->bytes = nftnl_obj_get_u64(kernel, NFTNL_OBJ_CTR_BYTES);
+	return 0;
 }
 
 /* ---- rules ---- */

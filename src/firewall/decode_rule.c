@@ -244,6 +244,8 @@ static void on_lookup(struct decoder *decoder, const struct nftnl_expr *expressi
 static void on_counter(struct decoder *decoder, const struct nftnl_expr *expression)
 {
 	decoder->rule->counts = true;
+	decoder->rule->packets = nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_PACKETS);
+	decoder->rule->bytes = nftnl_expr_get_u64(expression, NFTNL_EXPR_CTR_BYTES);
 }
 
 static void on_object(struct decoder *decoder, const struct nftnl_expr *expression)

@@ -70,17 +70,15 @@ static int put_chain(const struct ruleset *ruleset, const struct filter_chain *c
 
 /* ---- sets ---- */
 
-static int set_expressions(struct nftnl_set *kernel)
+/* Not "last", which would say when an element last matched: nft 1.0.6 crashes on such a set,
+ * whatever it is asked for. */
+static int set_expression(struct nftnl_set *kernel)
 {
-	static const char *const names[] = {"counter", "last"};
+	struct nftnl_expr *expression = nftnl_expr_alloc("counter");
 
-	for (size_t i = 0; i < ARRAY_SIZE(names); i++) {
-		struct nftnl_expr *expression = nftnl_expr_alloc(names[i]);
-
-		if (!expression)
-			return -ENOMEM;
-		nftnl_set_add_expr(kernel, expression);
-	}
+	if (!expression)
+		return -ENOMEM;
+	nftnl_set_add_expr(kernel, expression);
 	return 0;
 }
 
@@ -122,7 +120,7 @@ static int put_set(const struct ruleset *ruleset, const struct filter_set *set, 
 	flags |= set->timeouts ? NFT_SET_TIMEOUT : 0;
 	if (set->counters) {
 		flags |= NFT_SET_EXPR;
-		if (set_expressions(kernel) < 0)
+		if (set_expression(kernel) < 0)
 			return -ENOMEM;
 	}
 	nftnl_set_set_u32(kernel, NFTNL_SET_FLAGS, flags);
@@ -180,22 +178,28 @@ static bool add_one(uint8_t *value, unsigned width)
 	return false;
 }
 
-void filter_element_put(struct element_writer *writer, const struct filter_set *set,
-			const struct filter_element *element, const struct set_element *with)
+int filter_element_each(const struct filter_set *set, const struct filter_element *element,
+			int (*call)(const struct set_element *kernel, void *userdata),
+			void *userdata)
 {
-	struct set_element kernel = with ? *with : (struct set_element){0};
+	struct set_element kernel = {0};
+	int r;
 
 	filter_element_encode(set, element, &kernel);
-	netfilter_elements_put(writer, &kernel);
-	if (!set->intervals || set->field_count > 1)
-		return;
+	r = call(&kernel, userdata);
+	if (r || !set->intervals || set->field_count > 1)
+		return r;
 	memcpy(kernel.key, element->high[0].bytes, kernel.key_size);
 	if (!add_one(kernel.key, kernel.key_size))
-		return;
+		return 0;
 	kernel.interval_end = true;
-	kernel.timeout = 0;
-	kernel.note_size = 0;
-	netfilter_elements_put(writer, &kernel);
+	return call(&kernel, userdata);
+}
+
+static int put_element(const struct set_element *kernel, void *userdata)
+{
+	netfilter_elements_put(userdata, kernel);
+	return 0;
 }
 
 static void put_elements(const struct ruleset *ruleset, const struct filter_set *set,
@@ -205,7 +209,7 @@ static void put_elements(const struct ruleset *ruleset, const struct filter_set 
 
 	netfilter_elements_begin(&writer, batch, ruleset->table, set->name, false);
 	for (size_t i = 0; i < set->element_count; i++)
-		filter_element_put(&writer, set, &set->elements[i], NULL);
+		(void)filter_element_each(set, &set->elements[i], put_element, &writer);
 	netfilter_elements_end(&writer);
 }
 

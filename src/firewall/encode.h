@@ -20,6 +20,8 @@ int ruleset_encode_removal(const char *table, struct netfilter_batch *batch);
 /* The key of an element in the kernel's form. */
 void filter_element_encode(const struct filter_set *set, const struct filter_element *element,
 			   struct set_element *ret);
-/* Puts it into a set: a plain interval takes two elements there. */
-void filter_element_put(struct element_writer *writer, const struct filter_set *set,
-			const struct filter_element *element, const struct set_element *with);
+/* Passes on what it is in the kernel, until `call` returns other than 0: a plain interval is two.
+ */
+int filter_element_each(const struct filter_set *set, const struct filter_element *element,
+			int (*call)(const struct set_element *kernel, void *userdata),
+			void *userdata);

@@ -6,6 +6,8 @@
  * What somebody allows or denies is an element of a set, so that a look-up costs the same with one
  * rule and with a hundred thousand, and the kernel itself lets it expire.
  *
+ *     policy_type.h the resource types: the policy, and what somebody allows or denies (rule.h)
+ *     service.h     the table in the kernel, what stands in it (live.h), who else changes it
  *     ruleset.h     a ruleset as a value
  *     default.nft   the ruleset that ships; policy.h fills in what stands open there
  *     parse.h       from nft's language, text.h to it
@@ -17,8 +19,7 @@
  */
 #pragma once
 
-#include "decode.h"
-#include "encode.h"
-#include "policy.h"
+#include "policy_type.h"
 #include "prove.h"
+#include "service.h"
 #include "text.h"

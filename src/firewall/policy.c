@@ -18,12 +18,12 @@ static const char *const action_texts[] = {[ACTION_ALLOW] = "allow", [ACTION_DEN
 static const char *const profiles[] = {
 	[OUTBOUND_OPEN] = "output_open", [OUTBOUND_PINNED] = "output_pinned"};
 
-const char *rule_chain_text(enum rule_chain chain)
+const char *firewall_chain_text(enum rule_chain chain)
 {
 	return chain_texts[chain];
 }
 
-const char *rule_action_text(enum rule_action action)
+const char *firewall_action_text(enum rule_action action)
 {
 	return action_texts[action];
 }
@@ -143,6 +143,14 @@ static void only_observe(struct ruleset *ruleset)
 
 /* ---- the chains of what is allowed and denied ---- */
 
+void rule_set_fields(enum rule_chain chain, enum rule_shape shape, struct filter_set *ret)
+{
+	ret->field_count = shapes[shape].count;
+	memcpy(ret->fields, chain == CHAIN_INPUT ? shapes[shape].in : shapes[shape].out,
+	       shapes[shape].count);
+	ret->intervals = shapes[shape].intervals;
+}
+
 static int add_set(struct ruleset *ruleset, enum rule_chain chain, enum rule_action action,
 		   enum rule_shape shape)
 {
@@ -152,10 +160,7 @@ static int add_set(struct ruleset *ruleset, enum rule_chain chain, enum rule_act
 
 	if (!set)
 		return -ENOMEM;
-	set->field_count = shapes[shape].count;
-	memcpy(set->fields, chain == CHAIN_INPUT ? shapes[shape].in : shapes[shape].out,
-	       shapes[shape].count);
-	set->intervals = shapes[shape].intervals;
+	rule_set_fields(chain, shape, set);
 	set->timeouts = set->counters = true;
 	return 0;
 }

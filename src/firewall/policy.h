@@ -34,8 +34,8 @@ struct firewall_policy {
 enum rule_chain { CHAIN_INPUT, CHAIN_OUTPUT, CHAIN_FORWARD, _RULE_CHAIN_MAX };
 enum rule_action { ACTION_ALLOW, ACTION_DENY, _RULE_ACTION_MAX };
 
-const char *rule_chain_text(enum rule_chain chain);    /* "input" */
-const char *rule_action_text(enum rule_action action); /* "allow" */
+const char *firewall_chain_text(enum rule_chain chain);	   /* "input" */
+const char *firewall_action_text(enum rule_action action); /* "allow" */
 
 /*
  * Where a rule of intent stands: in a set by which part of a packet it is known. Exact tuples are
@@ -55,6 +55,9 @@ enum rule_shape {
 /* "input_allow_port" */
 const char *rule_set_name(enum rule_chain chain, enum rule_action action, enum rule_shape shape,
 			  char buffer[RULESET_NAME_MAX]);
+
+/* The fields of such a set, and whether it is one of intervals. */
+void rule_set_fields(enum rule_chain chain, enum rule_shape shape, struct filter_set *ret);
 
 /* The ruleset of a policy, its sets for rules empty. `daemon` is the uid that the daemon sends as.
  * 0 or -ENOMEM. */

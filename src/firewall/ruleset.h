@@ -119,7 +119,9 @@ struct filter_rule {
 	char target[RULESET_NAME_MAX]; /* the chain of RULE_JUMP and RULE_GOTO; the map of
 					  RULE_DESTINATION_NAT */
 	char comment[64];
-	uint64_t handle; /* the kernel's, of a decoded one */
+	/* Of a decoded one: */
+	uint64_t handle;	 /* the kernel's */
+	uint64_t packets, bytes; /* of its own counter */
 };
 
 enum packet_hook {
@@ -155,7 +157,7 @@ struct filter_set {
 	uint8_t fields[MATCH_FIELDS_MAX];
 	bool intervals; /* its elements are ranges */
 	bool timeouts;	/* its elements may expire */
-	bool counters;	/* each element counts what it matched, and when it last did */
+	bool counters;	/* each element counts what it matched */
 	bool unknown;	/* somebody else's, whose elements could not all be read */
 	struct filter_element *elements;
 	size_t element_count;
@@ -164,6 +166,7 @@ struct filter_set {
 /* A counter of the table that rules name. */
 struct filter_counter {
 	char name[RULESET_NAME_MAX];
+	uint64_t packets, bytes; /* of a decoded one */
 };
 
 struct ruleset {

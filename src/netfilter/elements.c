@@ -153,23 +153,7 @@ NUMBER_READER(read_expiration, expires)
 NUMBER_READER(read_bytes, bytes)
 NUMBER_READER(read_packets, packets)
 
-/* Where it was never used the time is 0, too. */
-static int read_was_used(struct cursor payload, void *object)
-{
-	((struct set_element *)object)->last_used = cursor_u32(&payload) ? 0 : UINT64_MAX;
-	return 0;
-}
-
-static int read_last_used(struct cursor payload, void *object)
-{
-	struct set_element *element = object;
-
-	if (element->last_used != UINT64_MAX)
-		element->last_used = number_of(payload);
-	return 0;
-}
-
-/* Of an expression of an element: a counter or the time of the last use. */
+/* Of an expression of an element: its counter. */
 struct expression {
 	struct set_element *element;
 	char name[16];
@@ -180,25 +164,13 @@ static const struct attribute counter_rows[] = {
 	[NFTA_COUNTER_PACKETS] = ATTRIBUTE_CALLED(read_packets),
 };
 static const struct attribute_table counter_table = ATTRIBUTE_TABLE(counter_rows);
-static const struct attribute last_rows[] = {
-	[NFTA_LAST_SET] = ATTRIBUTE_CALLED(read_was_used),
-	[NFTA_LAST_MSECS] = ATTRIBUTE_CALLED(read_last_used),
-};
-static const struct attribute_table last_table = ATTRIBUTE_TABLE(last_rows);
-
-static const struct {
-	const char *name;
-	const struct attribute_table *table;
-} expressions[] = {{"counter", &counter_table}, {"last", &last_table}};
-
 static int read_expression_data(struct cursor payload, void *object)
 {
 	struct expression *expression = object;
 
-	for (size_t i = 0; i < ARRAY_SIZE(expressions); i++)
-		if (strcmp(expressions[i].name, expression->name) == 0)
-			return attribute_read(payload, expressions[i].table, expression->element);
-	return 0;
+	if (strcmp(expression->name, "counter") != 0)
+		return 0;
+	return attribute_read(payload, &counter_table, expression->element);
 }
 
 static int read_expression(struct cursor payload, void *object)
@@ -249,7 +221,7 @@ struct reading {
 
 static int read_element(struct cursor payload, void *object)
 {
-	struct set_element element = {.last_used = UINT64_MAX};
+	struct set_element element = {0};
 	struct reading *reading = object;
 	int r = attribute_read(payload, &element_table, &element);
 

@@ -91,7 +91,6 @@ struct set_element {
 	/* Of what was read. */
 	uint64_t expires; /* ms left */
 	uint64_t packets, bytes;
-	uint64_t last_used; /* ms ago, UINT64_MAX for never */
 };
 
 /* Adds messages that add the elements to the set of a table of family NFPROTO_INET, or remove them:

@@ -32,6 +32,8 @@ const struct tool_set *const all_tools[] = {
 	&export_tools,
 	&suggest_tools,
 	&guard_tools,
+	&firewall_tools,
+	&firewall_rule_tools,
 	NULL,
 };
 

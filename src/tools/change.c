@@ -52,6 +52,7 @@ const struct field change_output[] = {
 	{"waiting", FIELD_OBJECT, .list = true, .members = waiting_members,
 	 .help = "What is wanted but cannot be yet; done as soon as it can"},
 	{"deadline", FIELD_TIME, .help = "Of a pending change"},
+	{"note", FIELD_TEXT, .help = "What else is to be known of it"},
 	FIELD_END,
 };
 
@@ -88,6 +89,8 @@ char *change_summarise(const json_t *result)
 		snprintf(transaction, sizeof(transaction), ", transaction %" PRId64, number);
 	if (waiting)
 		snprintf(waits, sizeof(waits), ", %zu waiting", waiting);
+	if (strcmp(state, "unchanged") == 0 && json_member_text(result, "note"))
+		return strdup(json_member_text(result, "note"));
 	if (strcmp(state, "unchanged") == 0)
 		return strdup(waiting ? "Nothing to do now; what is wanted waits."
 				      : "Nothing to do: everything is so already.");
@@ -106,7 +109,8 @@ void change_provenance(const struct tool_call *call, struct provenance *ret)
 
 	*ret = (struct provenance){0};
 	snprintf(ret->owner, sizeof(ret->owner), "uid:%u", tool_call_uid(call));
-	text_copy(ret->reason, sizeof(ret->reason), json_member_text(arguments, "reason"));
+	text_copy(ret->reason, sizeof(ret->reason),
+		  json_member_text(arguments, "reason") ?: json_member_text(arguments, "comment"));
 	text_copy(ret->goal, sizeof(ret->goal), json_member_text(arguments, "goal"));
 }
 
@@ -142,5 +146,7 @@ int change_run(struct tool_call *call, const struct tool *tool, bool dry_run,
 		return r;
 	tool_call_note_transaction(call, outcome.transaction);
 	*ret = change_answer(&outcome);
+	if (*ret && proposal.note[0] && json_put(*ret, "note", json_string(proposal.note)) < 0)
+		json_decref(TAKE_PTR(*ret));
 	return *ret ? 0 : error_set(error, ERROR_OUT_OF_MEMORY, NULL, "Memory is exhausted");
 }

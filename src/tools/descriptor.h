@@ -138,6 +138,7 @@ struct tool_services {
 	struct dhcp_service *dhcp;
 	struct dns_service *dns;
 	struct adopt_service *adopt;
+	struct firewall_service *firewall;
 	struct online_service *online;
 	struct monitor *monitor;
 	usec_t started; /* boottime of the daemon's start; filled in by tools_server_new() if 0 */
