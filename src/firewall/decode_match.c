@@ -17,7 +17,7 @@ struct match *decoder_add_match(struct decoder *decoder)
 
 /* ---- which field is it? ---- */
 
-static bool family_fits(const struct decoder *decoder, const struct field *field)
+static bool family_fits(const struct decoder *decoder, const struct field_form *field)
 {
 	return !field->family || field->family == decoder->family;
 }
@@ -28,7 +28,7 @@ int decoder_field(const struct decoder *decoder, const struct loaded *loaded, ui
 		  uint32_t width)
 {
 	for (int i = 0; i < _FIELD_MAX; i++) {
-		const struct field *field = field_of((enum packet_field)i);
+		const struct field_form *field = field_of((enum packet_field)i);
 
 		if (field->source != loaded->source || field->number != number ||
 		    !family_fits(decoder, field))

@@ -88,7 +88,7 @@ static int set_key(struct nftnl_set *kernel, const struct filter_set *set, uint3
 	uint32_t type = 0, size = 0;
 
 	for (unsigned i = 0; i < set->field_count; i++) {
-		const struct field *field = field_of(set->fields[i]);
+		const struct field_form *field = field_of(set->fields[i]);
 
 		type = type << 6 | field->type;
 		size += set->field_count > 1 ? field_room(set->fields[i]) : field->width;

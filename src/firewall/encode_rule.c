@@ -56,7 +56,7 @@ static void set_text(struct maker *maker, struct nftnl_expr *expression, uint16_
 
 /* ---- loading a field into a register ---- */
 
-static void load_payload(struct maker *maker, const struct field *field, uint32_t base,
+static void load_payload(struct maker *maker, const struct field_form *field, uint32_t base,
 			 uint32_t place)
 {
 	struct nftnl_expr *load = add(maker, "payload");
@@ -67,7 +67,7 @@ static void load_payload(struct maker *maker, const struct field *field, uint32_
 	set_number(load, NFTNL_EXPR_PAYLOAD_DREG, place);
 }
 
-static void load_connection(struct maker *maker, const struct field *field, uint32_t place)
+static void load_connection(struct maker *maker, const struct field_form *field, uint32_t place)
 {
 	struct nftnl_expr *load = add(maker, "ct");
 
@@ -77,7 +77,7 @@ static void load_connection(struct maker *maker, const struct field *field, uint
 		nftnl_expr_set_u8(load, NFTNL_EXPR_CT_DIR, 0);
 }
 
-static void load_routes(struct maker *maker, const struct field *field, uint32_t place)
+static void load_routes(struct maker *maker, const struct field_form *field, uint32_t place)
 {
 	struct nftnl_expr *load = add(maker, "fib");
 	bool reverse_path = field->number & NFTA_FIB_F_IIF;
@@ -99,7 +99,7 @@ static void load_meta(struct maker *maker, uint32_t key, uint32_t place)
 
 static void load(struct maker *maker, enum packet_field number, uint32_t place)
 {
-	const struct field *field = field_of(number);
+	const struct field_form *field = field_of(number);
 
 	switch (field->source) {
 	case FIELD_OF_META:
@@ -126,7 +126,7 @@ static void load(struct maker *maker, enum packet_field number, uint32_t place)
 static uint32_t in_register(enum packet_field number, const struct packet_value *value,
 			    uint8_t ret[PACKET_VALUE_MAX])
 {
-	const struct field *field = field_of(number);
+	const struct field_form *field = field_of(number);
 	uint32_t host;
 
 	memcpy(ret, value->bytes, PACKET_VALUE_MAX);

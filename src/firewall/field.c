@@ -12,7 +12,7 @@
 		     __VA_ARGS__}
 #define TYPE(number_, text_) .type = number_, .type_text = text_
 
-static const struct field fields[] = {
+static const struct field_form fields[] = {
 	ROW(FIELD_FAMILY, "meta nfproto", META, NFT_META_NFPROTO, 1),
 	ROW(FIELD_IN_LINK, "iifname", META, NFT_META_IIFNAME, 16, TYPE(41, "ifname")),
 	ROW(FIELD_OUT_LINK, "oifname", META, NFT_META_OIFNAME, 16, TYPE(41, "ifname")),
@@ -43,7 +43,7 @@ static const struct field fields[] = {
 	    1),
 };
 
-const struct field *field_of(enum packet_field field)
+const struct field_form *field_of(enum packet_field field)
 {
 	return &fields[field];
 }

@@ -14,7 +14,7 @@ enum field_source {
 	FIELD_OF_ROUTES,
 };
 
-struct field {
+struct field_form {
 	const char *text; /* as nft writes it */
 	enum field_source source;
 	uint16_t number; /* NFT_META_*, NFT_CT_*, the offset in the header in bytes, NFTA_FIB_F_* */
@@ -25,7 +25,7 @@ struct field {
 	const char *type_text;
 };
 
-const struct field *field_of(enum packet_field field);
+const struct field_form *field_of(enum packet_field field);
 
 /* Bytes that the field takes in a concatenation: whole words. */
 unsigned field_room(enum packet_field field);

@@ -20,6 +20,5 @@
 #pragma once
 
 #include "policy_type.h"
-#include "prove.h"
 #include "service.h"
 #include "text.h"
