@@ -15,6 +15,7 @@
 #include "common.h"
 #include "firewall/field.h"
 #include "firewall/firewall.h"
+#include "firewall/prove.h"
 
 #define QUESTIONS 20
 #define ROUNDS	  21
