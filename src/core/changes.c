@@ -9,13 +9,12 @@
  * among all others. */
 struct place {
 	size_t index;
-	UT_hash_handle hh;
-	char id[];
+	UT_hash_handle hh; /* the key is the change's id */
 };
 
 struct collection {
 	struct plan *plan;
-	const struct proposal *proposal;
+	struct proposal *proposal;
 	struct place *places;
 };
 
@@ -44,7 +43,7 @@ void *room_for_one(void *array, size_t count, size_t size)
 	return is_full ? realloc(array, (count ? 2 * count : 1) * size) : array;
 }
 
-/* The change of resource `id`, made when there is none yet. */
+/* The change of resource `id` (borrowed as long as the plan), made when there is none yet. */
 static struct change *change_of(struct collection *collection, const char *id)
 {
 	struct change *change = change_find(collection, id), *grown;
@@ -57,43 +56,35 @@ static struct change *change_of(struct collection *collection, const char *id)
 	if (!grown)
 		return NULL;
 	plan->changes = grown;
-	place = malloc(sizeof(*place) + strlen(id) + 1);
+	place = malloc(sizeof(*place));
 	if (!place)
 		return NULL;
-	memcpy(place->id, id, strlen(id) + 1);
 	place->index = plan->changes_count;
-	HASH_ADD_STR(collection->places, id, place);
+	HASH_ADD_KEYPTR(hh, collection->places, id, strlen(id), place);
 	change = &grown[plan->changes_count++];
-	*change = (struct change){.before = core_resource(plan->core, id)};
-	text_copy(change->id, sizeof(change->id), id);
+	*change = (struct change){.id = id, .before = core_resource(plan->core, id)};
 	return change;
 }
 
-static int change_put(struct collection *collection, const struct edit *edit)
+static int change_put(struct collection *collection, struct edit *edit)
 {
 	struct change *change = change_of(collection, edit->id);
 	const struct proposal *proposal = collection->proposal;
-	struct resource *after = NULL;
+	struct resource *after;
 
 	if (!change)
 		return -ENOMEM;
-	if (edit->resource) {
-		after = resource_copy(edit->resource);
-		if (!after)
-			return -ENOMEM;
-	}
+	after = edit->resource;
 	if (after && !edit->restored) {
 		if (resource_set_provenance(after, &proposal->provenance) < 0 ||
-		    resource_set_parent(after, proposal->parent) < 0) {
-			resource_free(after);
+		    resource_set_parent(after, proposal->parent) < 0)
 			return -ENOMEM;
-		}
 		after->expires = proposal->expires;
 		if (change->before)
 			after->created = change->before->created;
 	}
-	if (change->after)
-		resource_free(change->after);
+	/* What an earlier edit put stays with the proposal: the change bears its id. */
+	edit->resource = change->after;
 	change->after = after;
 	return 0;
 }
@@ -168,12 +159,12 @@ static void changes_drop_none(struct plan *plan)
 	plan->changes_count = kept;
 }
 
-int changes_collect(struct plan *plan, const struct proposal *proposal, struct error *error)
+int changes_collect(struct plan *plan, struct proposal *proposal, struct error *error)
 {
 	_cleanup_(collection_clear) struct collection collection = {plan, proposal, NULL};
 	int r = 0;
 
-	for (const struct edit *edit = proposal->edits; r >= 0 && edit; edit = edit->next)
+	for (struct edit *edit = proposal->edits; r >= 0 && edit; edit = edit->next)
 		r = change_put(&collection, edit);
 	if (r >= 0)
 		r = changes_cascade(&collection);

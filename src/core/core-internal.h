@@ -84,13 +84,12 @@ struct plan {
  * larger. The array, moved perhaps, or NULL without memory: then it is as it was. */
 void *room_for_one(void *array, size_t count, size_t size);
 /* Fills the changes of a plan that has none yet. */
-int changes_collect(struct plan *plan, const struct proposal *proposal, struct error *error);
+int changes_collect(struct plan *plan, struct proposal *proposal, struct error *error);
 /* Do both specifications say the same? */
 bool spec_equal(const struct resource_type *type, const void *a, const void *b);
 
 /* plan.c */
-int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
-	       struct error *error);
+int plan_build(struct core *core, struct proposal *proposal, struct plan *ret, struct error *error);
 void plan_clear(struct plan *plan);
 /* The first `most` of its steps. */
 json_t *plan_steps_to_json(const struct plan *plan, size_t most);
@@ -98,10 +97,19 @@ json_t *plan_steps_to_json(const struct plan *plan, size_t most);
  * tens of megabytes. */
 void plan_print_steps(const struct plan *plan, struct text_buffer *text);
 void plan_print_changes(const struct plan *plan, struct text_buffer *text);
-/* The steps that plan_print_steps() wrote, read back; steps_free() frees them. */
+/* The steps that plan_print_steps() wrote, read back; their ids are those of `array`. steps_free()
+ * frees them. */
 int steps_from_json(struct core *core, const json_t *array, struct step **ret, size_t *ret_count,
 		    struct error *error);
 void steps_free(struct step *steps, size_t count);
+
+/* steps.c */
+/* All, or none: what was done is undone. */
+int steps_apply(struct core *core, const struct plan *plan, struct error *error);
+/* Reads the kernel back, and compares; what later steps changed by their side effects is mended. */
+int steps_verify(struct core *core, const struct plan *plan, struct error *error);
+/* Undoes steps[0..count) in reverse order, by their inverses. Returns how many of them failed. */
+unsigned steps_undo(struct core *core, const struct step *steps, size_t count);
 
 /* plan_waits.c, of a plan whose changes are sorted. */
 /* What is to be comes before what is to go: make before break (0, 1). What takes away from under

@@ -41,7 +41,7 @@ bool plan_is_proved_by(const struct plan *plan, const struct ip_address *peer);
 
 /* What becomes of one resource of intent. */
 struct change {
-	char id[RESOURCE_KEY_MAX + 16];
+	const char *id;		       /* of the proposal or of intent, borrowed */
 	const struct resource *before; /* of intent, borrowed; NULL: new */
 	struct resource *after;	       /* owned until the commit; NULL: to be gone */
 	bool waits;		       /* its link is not there */
@@ -53,9 +53,10 @@ const struct change *plan_next_change(const struct plan *plan, const struct chan
 /* One step of a plan, as guard rails and listings see it. */
 struct step {
 	const struct resource_type *type;
-	char id[RESOURCE_KEY_MAX + 16];
-	void *before; /* observed specification, NULL for none */
-	void *after;  /* wanted specification, NULL for removal */
+	const char *id;	  /* borrowed from the change */
+	void *before;	  /* observed specification, NULL for none; owned */
+	void *after;	  /* wanted specification, NULL for removal; owned, unless: */
+	bool as_intended; /* `after` is the specification that intent will have, borrowed */
 };
 
 /* Iteration over the steps in the order in which they would be applied. */

@@ -20,9 +20,18 @@ static int changes_validate(struct plan *plan, struct error *error)
 	return 0;
 }
 
-static int step_append(struct plan *plan, const struct resource_type *type, const char *id,
-		       const void *before, const void *after)
+static void *spec_copy(const struct resource_type *type, const void *spec)
 {
+	void *copy = malloc(type->spec_size);
+
+	return copy ? memcpy(copy, spec, type->spec_size) : NULL;
+}
+
+/* Of ten thousand steps most make what intent will have: that is not copied. */
+static int step_append(struct plan *plan, const struct change *change, const void *before,
+		       const void *after)
+{
+	const struct resource_type *type = (change->after ?: change->before)->type;
 	struct step *grown = room_for_one(plan->steps, plan->steps_count, sizeof(*grown));
 	struct step *step;
 
@@ -30,24 +39,15 @@ static int step_append(struct plan *plan, const struct resource_type *type, cons
 		return -ENOMEM;
 	plan->steps = grown;
 	step = &grown[plan->steps_count];
-	*step = (struct step){.type = type};
-	text_copy(step->id, sizeof(step->id), id);
-	if (before) {
-		step->before = malloc(type->spec_size);
-		if (!step->before)
-			return -ENOMEM;
-		memcpy(step->before, before, type->spec_size);
-	}
-	if (after) {
-		step->after = malloc(type->spec_size);
-		if (!step->after) {
-			free(step->before);
-			return -ENOMEM;
-		}
-		memcpy(step->after, after, type->spec_size);
-	}
+	*step = (struct step){.type = type, .id = change->id};
+	step->as_intended =
+		after && change->after && memcmp(after, change->after->spec, type->spec_size) == 0;
+	step->before = before ? spec_copy(type, before) : NULL;
+	step->after = step->as_intended ? change->after->spec
+		      : after		? spec_copy(type, after)
+					: NULL;
 	plan->steps_count++;
-	return 0;
+	return (before && !step->before) || (after && !step->after) ? -ENOMEM : 0;
 }
 
 static int waiting_append(struct plan *plan, const char *id, const char *why)
@@ -106,16 +106,16 @@ static int plan_remove(struct plan *plan, struct change *change)
 	if (r <= 0)
 		return r == -ENODEV ? 0 : r;
 	if (!type->restore || (type->removable && !before->baseline))
-		return step_append(plan, type, change->id, observed, NULL);
+		return step_append(plan, change, observed, NULL);
 	/* Undone, the link is made anew, and this is as it was. */
 	if (plan_takes_links_of(plan, before))
-		return step_append(plan, type, change->id, observed, NULL);
+		return step_append(plan, change, observed, NULL);
 	if (!before->baseline)
 		return 0;
 	type->restore(before->spec, before->baseline, wanted);
 	if (type->satisfied(wanted, observed))
 		return 0;
-	return step_append(plan, type, change->id, observed, wanted);
+	return step_append(plan, change, observed, wanted);
 }
 
 /* What intent had in its place goes all the same: another route, another bridge's port. */
@@ -147,7 +147,7 @@ static int plan_put(struct plan *plan, struct change *change)
 	if (why)
 		return plan_wait(plan, change, why);
 	if (r == -ENODEV)
-		return step_append(plan, type, change->id, NULL, after->spec);
+		return step_append(plan, change, NULL, after->spec);
 	if (r < 0)
 		return r;
 	if (baseline_keep(change, r > 0 ? observed : NULL) < 0)
@@ -162,7 +162,7 @@ static int plan_put(struct plan *plan, struct change *change)
 	rewritten = before && !spec_equal(type, before->spec, after->spec);
 	if (r > 0 && !rewritten && type->satisfied(wanted, observed))
 		return 0;
-	return step_append(plan, type, change->id, r > 0 ? observed : NULL, wanted);
+	return step_append(plan, change, r > 0 ? observed : NULL, wanted);
 }
 
 static int change_compare(const void *a, const void *b)
@@ -175,8 +175,7 @@ static int change_compare(const void *a, const void *b)
 	return resource_compare(rx, ry) * (x->after ? 1 : -1);
 }
 
-int plan_build(struct core *core, const struct proposal *proposal, struct plan *ret,
-	       struct error *error)
+int plan_build(struct core *core, struct proposal *proposal, struct plan *ret, struct error *error)
 {
 	struct plan plan = {
 		.core = core,
@@ -210,18 +209,19 @@ void steps_free(struct step *steps, size_t count)
 {
 	for (size_t i = 0; i < count; i++) {
 		free(steps[i].before);
-		free(steps[i].after);
+		if (!steps[i].as_intended)
+			free(steps[i].after);
 	}
 	free(steps);
 }
 
 void plan_clear(struct plan *plan)
 {
+	steps_free(plan->steps, plan->steps_count);
 	for (size_t i = 0; i < plan->changes_count; i++)
 		if (plan->changes[i].after)
 			resource_free(plan->changes[i].after);
 	free(plan->changes);
-	steps_free(plan->steps, plan->steps_count);
 	json_decref(plan->waiting);
 	*plan = (struct plan){0};
 }
@@ -362,7 +362,7 @@ int steps_from_json(struct core *core, const json_t *array, struct step **ret, s
 		struct step *step = &steps[i];
 
 		step->type = core_type(core, json_member_text(entry, "type") ?: "");
-		text_copy(step->id, sizeof(step->id), json_member_text(entry, "resource"));
+		step->id = json_member_text(entry, "resource") ?: "";
 		if (!step->type) {
 			r = error_set(error, ERROR_STORE_CORRUPT, NULL,
 				      "a journalled step is of an unknown type");

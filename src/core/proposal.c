@@ -1,4 +1,5 @@
 #include <stdio.h>
+#include <string.h>
 
 #include "core.h"
 
@@ -38,20 +39,21 @@ const struct edit *proposal_edit(const struct proposal *proposal, const char *id
 static int append(struct proposal *proposal, const char *id, struct resource *resource,
 		  bool restored)
 {
-	struct edit *edit = calloc(1, sizeof(*edit));
+	size_t size = resource ? 0 : strlen(id) + 1;
+	struct edit *edit = calloc(1, sizeof(*edit) + size);
 
 	if (!edit) {
 		if (resource)
 			resource_free(resource);
 		return -ENOMEM;
 	}
-	snprintf(edit->id, sizeof(edit->id), "%s", id);
+	edit->id = resource ? resource->id : memcpy(edit->removed, id, size);
 	edit->resource = resource;
 	edit->restored = restored;
 	*proposal->tail = edit;
 	proposal->tail = &edit->next;
 	if (!proposal_edit(proposal, id))
-		HASH_ADD_STR(proposal->by_id, id, edit);
+		HASH_ADD_KEYPTR(hh, proposal->by_id, edit->id, strlen(edit->id), edit);
 	return 0;
 }
 

@@ -100,6 +100,14 @@ struct resource_type {
 	 * error.
 	 */
 	int (*apply)(struct core *core, const void *before, const void *after, struct error *error);
+	/*
+	 * Optional: the one request to the kernel that apply() would make, so that many are sent at
+	 * once: the message, which lies in `buffer` (NETLINK_MESSAGE_MAX bytes), or NULL where
+	 * apply() is to do it. It follows from the mirror as it is before any of them. Of what the
+	 * kernel refuses then, apply() is called again, and says why.
+	 */
+	struct nlmsghdr *(*request)(struct core *core, const void *before, const void *after,
+				    void *buffer);
 };
 
 /*

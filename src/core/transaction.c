@@ -4,107 +4,6 @@
 
 #include "core-internal.h"
 
-#define READ_BACK_TIME	    (100 * USEC_PER_MSEC)
-#define READ_BACK_TIME_STEP (USEC_PER_MSEC / 10)
-
-/* Undoes steps[0..count) in reverse order, by their inverses. Returns how many of them failed. */
-static unsigned steps_undo(struct core *core, const struct step *steps, size_t count)
-{
-	unsigned failed = 0;
-
-	while (count-- > 0) {
-		const struct step *step = &steps[count];
-		struct error error;
-
-		if (step->type->apply(core, step->after, step->before, &error) >= 0)
-			continue;
-		failed++;
-		core_publish(core, "tx.rollback_failed", NULL, "cannot undo %s: %s", step->id,
-			     error.message);
-	}
-	return failed;
-}
-
-static int step_verify(struct core *core, const struct plan *plan, const struct step *step,
-		       struct error *error)
-{
-	_cleanup_(cleanup_free) void *observed = calloc(1, step->type->spec_size);
-	int r;
-
-	if (!observed)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot verify");
-	r = step->type->observe(core, step->after ?: step->before, observed);
-	/* Its former state came back, and then the link itself went. */
-	if (r == -ENODEV && step->after && plan_removes_links_of(plan, step))
-		return 0;
-	if (step->after ? r > 0 && step->type->satisfied(step->after, observed) : r <= 0)
-		return 0;
-	return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
-			 "%s did not become as planned although the kernel reported no error",
-			 step->id);
-}
-
-/* Of very many steps the announcements are more than the socket holds: then all is read anew. */
-static int read_back(struct core *core, const struct plan *plan, struct error *error)
-{
-	usec_t timeout = READ_BACK_TIME + plan->steps_count * READ_BACK_TIME_STEP;
-
-	if (observed_drain(core->observed) == 0 ||
-	    observed_wait_synchronised(core->observed, timeout) >= 0)
-		return 0;
-	return error_set(error, ERROR_TX_VERIFY_FAILED, NULL,
-			 "the kernel's state could not be read back in time");
-}
-
-/* The kernel may change what one step did when it does a later one: a bridge's MTU with a port's,
- * an address with that whose network it shares. Such a step is done once more. */
-static int step_mend(struct core *core, const struct step *step, struct error *error)
-{
-	_cleanup_(cleanup_free) void *observed = calloc(1, step->type->spec_size);
-	int r;
-
-	if (!observed)
-		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot verify");
-	r = step->type->observe(core, step->after, observed);
-	return step->type->apply(core, r > 0 ? observed : NULL, step->after, error);
-}
-
-static int steps_mend(struct core *core, const struct plan *plan, struct error *error)
-{
-	int r = 0;
-
-	for (size_t i = 0; r >= 0 && i < plan->steps_count; i++)
-		if (plan->steps[i].after && step_verify(core, plan, &plan->steps[i], error) < 0)
-			r = step_mend(core, &plan->steps[i], error);
-	return r < 0 ? r : read_back(core, plan, error);
-}
-
-static int steps_verify(struct core *core, const struct plan *plan, struct error *error)
-{
-	int r = read_back(core, plan, error);
-
-	if (r >= 0)
-		r = steps_mend(core, plan, error);
-	for (size_t i = 0; r >= 0 && i < plan->steps_count; i++)
-		r = step_verify(core, plan, &plan->steps[i], error);
-	return r;
-}
-
-static int steps_apply(struct core *core, const struct plan *plan, struct error *error)
-{
-	for (size_t i = 0; i < plan->steps_count; i++) {
-		const struct step *step = &plan->steps[i];
-		int r = step->type->apply(core, step->before, step->after, error);
-
-		if (r < 0) {
-			/* The failed step is undone too: it may have been done in part. */
-			steps_undo(core, plan->steps, i + 1);
-			return r;
-		}
-	}
-	return 0;
-}
-
 static int mark_undone(struct core *core, const struct proposal *proposal, struct error *error)
 {
 	int r = unproved_forget(core, proposal->undoes, error);
@@ -338,8 +237,8 @@ static int carry_out(struct core *core, const struct proposal *proposal, struct 
 		     : 0;
 }
 
-int transaction_run(struct core *core, const struct proposal *proposal, bool dry_run,
-		    struct outcome *ret, struct error *error)
+int transaction_run(struct core *core, struct proposal *proposal, bool dry_run, struct outcome *ret,
+		    struct error *error)
 {
 	struct outcome outcome = {0};
 	struct error ignored;

@@ -16,11 +16,12 @@
 #include "resource.h"
 
 struct edit {
-	char id[RESOURCE_KEY_MAX + 16];
+	const char *id;		   /* the resource's, or that in `removed` */
 	struct resource *resource; /* owned; NULL when the resource is to be gone */
 	bool restored; /* keeps its own provenance, parent and expiry instead of the proposal's */
 	struct edit *next;
 	UT_hash_handle hh;
+	char removed[]; /* id of what is to be gone */
 };
 
 /* A change that is taken back unless transaction_proved() is called; before that it cannot be
@@ -92,10 +93,11 @@ struct outcome {
 void outcome_clear(struct outcome *outcome);
 #define _cleanup_outcome_ _cleanup_(outcome_clear)
 
-/* Runs the proposal; `dry_run` stops after planning. 0, or a negative errno with `error` filled and
- * everything as it was before. `ret` may be NULL. */
-int transaction_run(struct core *core, const struct proposal *proposal, bool dry_run,
-		    struct outcome *ret, struct error *error);
+/* Runs the proposal, whose resources it takes, also when it fails: it is run once, and has no edit
+ * that could be looked for afterwards. `dry_run` stops after planning. 0, or a negative errno with
+ * `error` filled and everything as it was before. `ret` may be NULL. */
+int transaction_run(struct core *core, struct proposal *proposal, bool dry_run, struct outcome *ret,
+		    struct error *error);
 
 /* Who asked for the transaction: the owner of its provenance. */
 int transaction_owner(struct core *core, uint64_t number, char ret[PROVENANCE_TEXT_MAX],

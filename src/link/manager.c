@@ -119,7 +119,7 @@ static void begin(struct proposal *proposal, const char *why)
 	text_copy(proposal->provenance.reason, PROVENANCE_TEXT_MAX, why);
 }
 
-static int run(struct core *core, const struct proposal *proposal, struct error *error)
+static int run(struct core *core, struct proposal *proposal, struct error *error)
 {
 	return proposal->edits ? transaction_run(core, proposal, false, NULL, error) : 0;
 }

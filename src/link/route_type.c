@@ -320,12 +320,11 @@ static bool may_replace(struct core *core, const struct route_spec *spec)
 	return found && observed_keeps_route(observed, found);
 }
 
-static int route_request(struct core *core, bool add, const struct route_spec *spec,
-			 struct error *error)
+/* The message in `buffer`; NULL with `error` filled where there can be none. */
+static struct nlmsghdr *route_message(struct core *core, bool add, const struct route_spec *spec,
+				      void *buffer, struct error *error)
 {
 	const struct link *link = observed_link_by_name(core_observed(core), spec->link);
-	bool gateway = route_rank(spec) > 0;
-	char buffer[NETLINK_MESSAGE_MAX], text[IP_PREFIX_TEXT_MAX], what[96];
 	struct route route = {
 		.destination = spec->destination,
 		.gateway = spec->gateway,
@@ -335,29 +334,46 @@ static int route_request(struct core *core, bool add, const struct route_spec *s
 		.mtu = spec->mtu,
 		.type = spec->type,
 		.protocol = spec->foreign ? spec->protocol : AIOSNET_PROTOCOL,
-		.scope = spec->type == RTN_UNICAST && !gateway ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE,
+		.scope = spec->type == RTN_UNICAST && !route_rank(spec) ? RT_SCOPE_LINK
+									: RT_SCOPE_UNIVERSE,
 		.flags = spec->onlink ? RTNH_F_ONLINK : 0,
+		.link = link ? link->index : 0,
 		.nexthops = 1,
 	};
 	struct nlmsghdr *message;
 	struct nexthops nexthops;
-	int r;
 
-	if (spec->link[0] && !link)
-		return add ? error_set(error, ERROR_LINK_UNKNOWN, "link",
-				       "there is no interface '%s'", spec->link)
-			   : 0;
-	route.link = link ? link->index : 0;
+	if (spec->link[0] && !link) {
+		error_set(error, ERROR_LINK_UNKNOWN, "link", "there is no interface '%s'",
+			  spec->link);
+		return NULL;
+	}
 	if (add && spec->nexthops_count) {
-		r = route_nexthops_resolve(core, spec, &nexthops, error);
-		if (r < 0)
-			return r;
+		if (route_nexthops_resolve(core, spec, &nexthops, error) < 0)
+			return NULL;
 		message = netlink_build_multipath_route(buffer, &route, &nexthops);
 	} else {
 		message = netlink_build_route(buffer, add, &route);
 	}
 	if (add && !may_replace(core, spec))
 		message->nlmsg_flags ^= NLM_F_REPLACE | NLM_F_EXCL;
+	return message;
+}
+
+static int route_do(struct core *core, bool add, const struct route_spec *spec, struct error *error)
+{
+	char buffer[NETLINK_MESSAGE_MAX], text[IP_PREFIX_TEXT_MAX], what[96];
+	struct error reason;
+	struct nlmsghdr *message = route_message(core, add, spec, buffer, &reason);
+	int r;
+
+	if (!message && !add)
+		return 0;
+	if (!message) {
+		if (error)
+			*error = reason;
+		return error_code_errno(reason.code);
+	}
 	r = netlink_request(core_netlink(core), message);
 	if (r >= 0 || (!add && (r == -ESRCH || r == -ENODEV)))
 		return 0;
@@ -366,17 +382,26 @@ static int route_request(struct core *core, bool add, const struct route_spec *s
 	snprintf(what, sizeof(what), "%s the route to %s", add ? "adding" : "removing",
 		 ip_prefix_print(&spec->destination, text));
 	r = kernel_error(core, r, what, error);
-	if (add && gateway)
+	if (add && route_rank(spec))
 		error_hint(error, "the gateway must be inside a prefix of a link that is up");
 	return r;
+}
+
+static struct nlmsghdr *route_request(struct core *core, const void *before, const void *after,
+				      void *buffer)
+{
+	struct error error;
+
+	return after || before ? route_message(core, after != NULL, after ?: before, buffer, &error)
+			       : NULL;
 }
 
 static int route_apply(struct core *core, const void *before, const void *after,
 		       struct error *error)
 {
 	if (after)
-		return route_request(core, true, after, error);
-	return before ? route_request(core, false, before, error) : 0;
+		return route_do(core, true, after, error);
+	return before ? route_do(core, false, before, error) : 0;
 }
 
 const struct resource_type route_type = {
@@ -395,4 +420,5 @@ const struct resource_type route_type = {
 	.kind = OBJECT_ROUTE,
 	.satisfied = route_satisfied,
 	.apply = route_apply,
+	.request = route_request,
 };

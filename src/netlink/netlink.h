@@ -56,6 +56,25 @@ typedef int (*netlink_receive_t)(const struct nlmsghdr *message, void *userdata)
 int netlink_query(struct netlink_socket *socket, struct nlmsghdr *message,
 		  netlink_receive_t receive, void *userdata);
 
+/* Many requests, done by the kernel in this order, sent in one go. Starts zeroed. */
+struct netlink_batch {
+	uint8_t *messages; /* owned */
+	size_t length;
+	unsigned count;
+};
+
+#define NETLINK_BATCH_MOST 128 /* their announcements fit into the buffer of a monitor */
+
+/* Copies the message. -EMSGSIZE when the batch is full: it is to be sent first; or -ENOMEM. */
+int netlink_batch_add(struct netlink_batch *batch, const struct nlmsghdr *message);
+/* Sends what was added, waits for the answer, and empties the batch. The kernel goes on after one
+ * that it refuses: then the errno of the first of these is returned, and `ret_failed` is its index
+ * in the batch; the others may have been done or not. */
+int netlink_batch_send(struct netlink_socket *socket, struct netlink_batch *batch,
+		       unsigned *ret_failed);
+void netlink_batch_clear(struct netlink_batch *batch);
+#define _cleanup_netlink_batch_ _cleanup_(netlink_batch_clear)
+
 /* The kernel's words on the last failed request, or ""; valid until the next request. */
 const char *netlink_socket_words(const struct netlink_socket *socket);
 

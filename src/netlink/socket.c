@@ -75,6 +75,8 @@ const char *netlink_socket_words(const struct netlink_socket *socket)
 /* ---- the answer ---- */
 
 struct answer {
+	uint32_t first;	 /* sequence number of the first request; the socket's own is the last */
+	unsigned failed; /* index of the first request that was refused with `result` */
 	netlink_receive_t receive;
 	void *userdata;
 	int received;	  /* what `receive` returned */
@@ -118,13 +120,18 @@ static int answer_acknowledged(struct netlink_socket *socket, const struct nlmsg
 static void answer_message(struct netlink_socket *socket, const struct nlmsghdr *message,
 			   struct answer *answer)
 {
-	if (message->nlmsg_seq != socket->sequence)
+	uint32_t index = message->nlmsg_seq - answer->first;
+
+	if (index > socket->sequence - answer->first)
 		return;
 	if (message->nlmsg_flags & NLM_F_DUMP_INTR)
 		answer->interrupted = true;
 	if (message->nlmsg_type == NLMSG_ERROR) {
-		answer->result = answer_acknowledged(socket, message);
-		answer->finished = true;
+		if (!answer->result) {
+			answer->result = answer_acknowledged(socket, message);
+			answer->failed = index;
+		}
+		answer->finished = message->nlmsg_seq == socket->sequence;
 	} else if (message->nlmsg_type == NLMSG_DONE) {
 		answer->result = parse_error(message);
 		answer->finished = true;
@@ -189,7 +196,7 @@ int netlink_query(struct netlink_socket *socket, struct nlmsghdr *message,
 
 	/* A dump is ended by NLMSG_DONE; SOCK_DIAG would acknowledge it before. */
 	message->nlmsg_flags |= NLM_F_REQUEST | (dump ? 0 : NLM_F_ACK);
-	message->nlmsg_seq = ++socket->sequence;
+	message->nlmsg_seq = answer.first = ++socket->sequence;
 	socket->words[0] = '\0';
 	if (mnl_socket_sendto(socket->mnl, message, message->nlmsg_len) < 0)
 		return -errno;
@@ -207,4 +214,68 @@ int netlink_query(struct netlink_socket *socket, struct nlmsghdr *message,
 int netlink_request(struct netlink_socket *socket, struct nlmsghdr *message)
 {
 	return netlink_query(socket, message, NULL, NULL);
+}
+
+/* ---- many at once ---- */
+
+int netlink_batch_add(struct netlink_batch *batch, const struct nlmsghdr *message)
+{
+	size_t room = NLMSG_ALIGN(message->nlmsg_len);
+
+	if (!batch->messages) {
+		batch->messages = malloc(BUFFER_SIZE);
+		if (!batch->messages)
+			return -ENOMEM;
+	}
+	if (batch->count == NETLINK_BATCH_MOST || room > BUFFER_SIZE - batch->length)
+		return -EMSGSIZE;
+	memset(batch->messages + batch->length, 0, room);
+	memcpy(batch->messages + batch->length, message, message->nlmsg_len);
+	batch->length += room;
+	batch->count++;
+	return 0;
+}
+
+void netlink_batch_clear(struct netlink_batch *batch)
+{
+	free(batch->messages);
+	*batch = (struct netlink_batch){0};
+}
+
+/* Numbers the messages. What fails is answered in any case, so the last alone asks for it. */
+static void batch_number(struct netlink_socket *socket, struct netlink_batch *batch)
+{
+	struct nlmsghdr *message = NULL;
+
+	for (size_t at = 0; at < batch->length; at += NLMSG_ALIGN(message->nlmsg_len)) {
+		message = (void *)(batch->messages + at);
+		message->nlmsg_flags |= NLM_F_REQUEST;
+		message->nlmsg_flags &= (uint16_t)~NLM_F_ACK;
+		message->nlmsg_seq = ++socket->sequence;
+	}
+	message->nlmsg_flags |= NLM_F_ACK;
+}
+
+int netlink_batch_send(struct netlink_socket *socket, struct netlink_batch *batch,
+		       unsigned *ret_failed)
+{
+	struct answer answer = {.first = socket->sequence + 1};
+	int r = 0;
+
+	*ret_failed = 0;
+	if (!batch->count)
+		return 0;
+	batch_number(socket, batch);
+	socket->words[0] = '\0';
+	if (mnl_socket_sendto(socket->mnl, batch->messages, batch->length) < 0)
+		r = -errno;
+	batch->length = 0;
+	batch->count = 0;
+	while (!answer.finished && r == 0)
+		r = answer_datagram(socket, &answer);
+	if (r == 0) {
+		r = answer.result;
+		*ret_failed = answer.failed;
+	}
+	return r;
 }

@@ -25,8 +25,9 @@ struct tool_call {
 	char client_name[64];
 	uint64_t number;
 	usec_t started;
-	json_t *given;	   /* arguments as they came, NULL for none */
-	json_t *arguments; /* validated */
+	json_t *given;		  /* arguments, NULL for none; defaults are filled in later */
+	struct text_buffer input; /* what is recorded of them as they came */
+	json_t *arguments;	  /* validated */
 	uint64_t transaction;
 	void *state;
 	void (*stop)(void *state);

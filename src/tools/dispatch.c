@@ -107,6 +107,7 @@ static void call_free(struct tool_call *call)
 	if (call->counted)
 		users_leave(&call->dispatcher->users, call->caller.uid, clock_boottime_usec());
 	json_decref(call->given);
+	text_buffer_clear(&call->input);
 	json_decref(call->arguments);
 	free(call);
 }
@@ -123,6 +124,8 @@ static void call_record(const struct tool_call *call, const char *kind, const ch
 		.role = tool_role_text(call->caller.role),
 		.client = call->client_name,
 		.tool = call->tool->name,
+		.input = call->input.data,
+		.input_length = call->input.length,
 		.output = answer ? answer->structured : NULL,
 		.output_length = answer ? answer->structured_length : 0,
 		.result = result,
@@ -131,8 +134,12 @@ static void call_record(const struct tool_call *call, const char *kind, const ch
 		.transaction = call->transaction,
 	};
 
-	record_call(call->dispatcher->audit, call->dispatcher, call->tool, call->given, &record,
-		    error);
+	if (!call->dispatcher->audit)
+		return;
+	if (!text_buffer_ok(&call->input))
+		error_set(error, ERROR_OUT_OF_MEMORY, NULL, "Memory is exhausted");
+	else
+		(void)audit_append(call->dispatcher->audit, &record, error);
 }
 
 /* Reads go on when they cannot be recorded; that is said once, until it works again. */
@@ -332,7 +339,7 @@ static int call_run(struct tool_call *call, struct error *error)
 }
 
 int dispatcher_call(struct dispatcher *dispatcher, const struct caller *caller,
-		    const struct dispatch_client *client, const char *name, const json_t *arguments,
+		    const struct dispatch_client *client, const char *name, json_t *arguments,
 		    struct tool_call **ret, struct error *error)
 {
 	const struct tool *tool = dispatcher_tool(dispatcher, name, error);
@@ -353,10 +360,12 @@ int dispatcher_call(struct dispatcher *dispatcher, const struct caller *caller,
 		.client = *client,
 		.number = ++dispatcher->calls,
 		.started = clock_boottime_usec(),
-		.given = json_incref((json_t *)arguments),
+		.given = json_incref(arguments),
 		.running = true,
 	};
 	text_copy(call->client_name, sizeof(call->client_name), client->name);
+	if (dispatcher->audit && arguments)
+		record_redact(dispatcher, tool, arguments, &call->input);
 	r = users_enter(&dispatcher->users, caller->uid, &failed);
 	call->counted = r == 0;
 	if (r == 0)

@@ -47,12 +47,13 @@ const struct tool *dispatcher_tool(const struct dispatcher *dispatcher, const ch
 				   struct error *error);
 
 /*
- * Calls a tool; `arguments` (may be NULL, or of any type) is borrowed, `client` copied. Returns 0
+ * Calls a tool; `arguments` (may be NULL, or of any type) are borrowed and their defaults
+ * filled in, `client` is copied. Returns 0
  * with `ret` the call under way, or NULL there when it was answered already; -ENOENT with
  * `error` filled when there is no such tool: then nothing was called.
  */
 int dispatcher_call(struct dispatcher *dispatcher, const struct caller *caller,
-		    const struct dispatch_client *client, const char *name, const json_t *arguments,
+		    const struct dispatch_client *client, const char *name, json_t *arguments,
 		    struct tool_call **ret, struct error *error);
 
 /* Stops a call; it is recorded, and not answered. */

@@ -20,11 +20,12 @@ json_t *fields_schema(const struct field_tables *tables, bool output);
 const char *field_type_text(enum field_type type);
 
 /*
- * Checks `arguments` (NULL: none; borrowed) and gives a new object with the defaults filled in.
+ * Checks `arguments` (NULL: none) and gives them with the defaults filled in: one reference more to
+ * the same object, which is changed on the way. Of ten thousand members no copy is made.
  * Returns 0 or a negative errno with `error` filled: parameter.unknown, .missing, .type, .range,
  * address.invalid, prefix.invalid, prefix.host_bits, mac.invalid, name.invalid.
  */
-int fields_validate(const struct field_tables *tables, const json_t *arguments, json_t **ret,
+int fields_validate(const struct field_tables *tables, json_t *arguments, json_t **ret,
 		    struct error *error);
 
 /* Checks that a result is what the table promises. 0, or -EINVAL with `error` filled. */

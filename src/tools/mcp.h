@@ -48,12 +48,12 @@ struct mcp_backend {
 	/* The page behind `cursor` (NULL: the first); -EINVAL when there is no such cursor. */
 	int (*list_tools)(void *context, const char *cursor, struct mcp_page *ret);
 	/*
-	 * Begins a call; `arguments` (may be NULL or of any type) is borrowed. Returns 0: the call
-	 * will end, or has ended, by mcp_call_finish(). Or a negative errno with `error` filled: it
-	 * never began.
+	 * Begins a call; `arguments` (may be NULL or of any type) is borrowed, and may be changed.
+	 * Returns 0: the call will end, or has ended, by mcp_call_finish(). Or a negative errno
+	 * with `error` filled: it never began.
 	 */
-	int (*call)(void *userdata, struct mcp_call *call, const char *tool,
-		    const json_t *arguments, struct error *error);
+	int (*call)(void *userdata, struct mcp_call *call, const char *tool, json_t *arguments,
+		    struct error *error);
 	/* The client no longer wants the answer; the call is gone afterwards. */
 	void (*cancel)(void *userdata, struct mcp_call *call);
 	/* The content of a resource, or a negative errno with `error` filled; -ENOENT: unknown. */

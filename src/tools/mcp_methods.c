@@ -139,7 +139,7 @@ static struct mcp_call *call_new(struct mcp *mcp, const struct request *request)
 static void method_tools_call(struct mcp *mcp, const struct request *request)
 {
 	const char *name = json_member_text(request->params, "name");
-	const json_t *arguments = json_object_get(request->params, "arguments");
+	json_t *arguments = json_object_get(request->params, "arguments");
 	struct mcp_call *call;
 	struct error error = {0};
 

@@ -29,89 +29,85 @@ static const struct field *find_field(const struct field_tables *tables, const c
 	return NULL;
 }
 
-static json_t *redact(const json_t *value, const struct field_tables *tables);
+/* What a value is written with: the table of its members, and, where another tool's arguments are
+ * carried in its member "arguments", that tool. */
+struct redaction {
+	const struct dispatcher *dispatcher;
+	const struct field_tables *tables;
+	const struct tool *carried;
+};
 
-static json_t *redact_object(const json_t *object, const struct field_tables *tables)
+static void print(struct text_buffer *text, const json_t *value, const struct redaction *by);
+
+static void print_arguments(struct text_buffer *text, const struct dispatcher *dispatcher,
+			    const struct tool *tool, const json_t *given)
 {
-	_cleanup_json_ json_t *copy = json_object();
-	const char *name;
+	const struct field_tables tables = tool_parameters(tool);
+	const char *name = json_member_text(given, "tool");
+	const struct redaction by = {
+		.dispatcher = dispatcher,
+		.tables = &tables,
+		/* A call of tx.plan: the other tool's table knows its secrets. */
+		.carried = name ? dispatcher_tool(dispatcher, name, NULL) : NULL,
+	};
+
+	print(text, given, &by);
+}
+
+static void print_member(struct text_buffer *text, const char *name, const json_t *value,
+			 const struct redaction *by)
+{
+	const struct field *field = find_field(by->tables, name);
+	const struct field_tables members = {.own = field ? field->members : NULL};
+	const struct redaction below = {.dispatcher = by->dispatcher, .tables = &members};
+
+	if (name_is_secret(name) || (field && field->secret))
+		text_buffer_quote(text, redacted, strlen(redacted));
+	else if (by->carried && strcmp(name, "arguments") == 0)
+		print_arguments(text, by->dispatcher, by->carried, value);
+	else
+		print(text, value, &below);
+}
+
+static void print_object(struct text_buffer *text, const json_t *object, const struct redaction *by)
+{
+	const char *name, *separator = "{";
 	json_t *value;
 
 	json_object_foreach((json_t *)object, name, value) {
-		const struct field *field = find_field(tables, name);
-		const struct field_tables members = {.own = field ? field->members : NULL};
-		bool secret = name_is_secret(name) || (field && field->secret);
-
-		if (json_put(copy, name, secret ? json_string(redacted) : redact(value, &members)) <
-		    0)
-			return NULL;
+		text_buffer_put(text, separator);
+		text_buffer_quote(text, name, strlen(name));
+		text_buffer_put(text, ":");
+		print_member(text, name, value, by);
+		separator = ",";
 	}
-	return TAKE_PTR(copy);
+	text_buffer_put(text, json_object_size(object) ? "}" : "{}");
 }
 
-static json_t *redact_array(const json_t *array, const struct field_tables *tables)
+static void print_array(struct text_buffer *text, const json_t *array, const struct redaction *by)
 {
-	_cleanup_json_ json_t *copy = json_array();
 	json_t *value;
 	size_t i;
 
 	json_array_foreach(array, i, value) {
-		if (json_array_append_new(copy, redact(value, tables)) < 0)
-			return NULL;
+		text_buffer_put(text, i ? "," : "[");
+		print(text, value, by);
 	}
-	return TAKE_PTR(copy);
+	text_buffer_put(text, json_array_size(array) ? "]" : "[]");
 }
 
-static json_t *redact(const json_t *value, const struct field_tables *tables)
+static void print(struct text_buffer *text, const json_t *value, const struct redaction *by)
 {
 	if (json_is_object(value))
-		return redact_object(value, tables);
-	if (json_is_array(value))
-		return redact_array(value, tables);
-	return json_incref((json_t *)value);
+		print_object(text, value, by);
+	else if (json_is_array(value))
+		print_array(text, value, by);
+	else
+		text_buffer_json(text, value);
 }
 
-/* A call of tx.plan carries another tool's arguments: that tool's table knows their secrets. */
-static int redact_carried(const struct dispatcher *dispatcher, const json_t *given, json_t *copy)
+void record_redact(const struct dispatcher *dispatcher, const struct tool *tool,
+		   const json_t *given, struct text_buffer *ret)
 {
-	const char *name = json_member_text(given, "tool");
-	const struct tool *tool = name ? dispatcher_tool(dispatcher, name, NULL) : NULL;
-	const json_t *carried = json_object_get(given, "arguments");
-
-	if (!tool || !carried)
-		return 0;
-	return json_put(copy, "arguments", record_redact(dispatcher, tool, carried));
-}
-
-json_t *record_redact(const struct dispatcher *dispatcher, const struct tool *tool,
-		      const json_t *given)
-{
-	const struct field_tables tables = tool_parameters(tool);
-	_cleanup_json_ json_t *copy = redact(given, &tables);
-
-	if (!copy || (json_is_object(copy) && redact_carried(dispatcher, given, copy) < 0))
-		return NULL;
-	return TAKE_PTR(copy);
-}
-
-void record_call(struct audit *audit, const struct dispatcher *dispatcher, const struct tool *tool,
-		 const json_t *given, const struct audit_record *record, struct error *error)
-{
-	_cleanup_text_buffer_ struct text_buffer input = {0};
-	struct audit_record whole = *record;
-
-	if (!audit)
-		return;
-	if (given) {
-		_cleanup_json_ json_t *shown = record_redact(dispatcher, tool, given);
-
-		text_buffer_json(&input, shown);
-		if (!text_buffer_ok(&input)) {
-			error_set(error, ERROR_OUT_OF_MEMORY, NULL, "Memory is exhausted");
-			return;
-		}
-		whole.input = input.data;
-		whole.input_length = input.length;
-	}
-	(void)audit_append(audit, &whole, error);
+	print_arguments(ret, dispatcher, tool, given);
 }

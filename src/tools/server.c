@@ -209,7 +209,7 @@ static void on_progress(void *userdata, double progress, double total, const cha
 		log_error("tools: progress cannot be scheduled");
 }
 
-int server_call(void *userdata, struct mcp_call *call, const char *tool, const json_t *arguments,
+int server_call(void *userdata, struct mcp_call *call, const char *tool, json_t *arguments,
 		struct error *error)
 {
 	struct connection *connection = userdata;

@@ -44,6 +44,6 @@ void server_resource_changed(struct server *server, size_t index);
 size_t server_connections(const struct server *server);
 
 /* The dispatcher's side of the backend: `userdata` is the connection. */
-int server_call(void *userdata, struct mcp_call *call, const char *tool, const json_t *arguments,
+int server_call(void *userdata, struct mcp_call *call, const char *tool, json_t *arguments,
 		struct error *error);
 void server_cancel(void *userdata, struct mcp_call *call);

@@ -404,7 +404,8 @@ static int propose_apply(struct tool_call *call, struct proposal *proposal, stru
 		const char *list, *type;
 	} loose[] = {{"routes", "route"}, {"rules", "rule"}};
 	const json_t *document = tool_call_arguments(call);
-	const json_t *links = json_object_get(document, "links"), *item;
+	const json_t *links = json_object_get(document, "links");
+	json_t *item;
 	struct layout layout = {tool_call_core(call), proposal, error, ""};
 	size_t i;
 	int r = 0;
@@ -420,7 +421,7 @@ static int propose_apply(struct tool_call *call, struct proposal *proposal, stru
 	for (size_t kind = 0; kind < ARRAY_SIZE(loose); kind++)
 		json_array_foreach(json_object_get(document, loose[kind].list), i, item) {
 			snprintf(layout.path, sizeof(layout.path), "%s[%zu]", loose[kind].list, i);
-			r = put(&layout, loose[kind].type, "", json_deep_copy(item));
+			r = put(&layout, loose[kind].type, "", json_incref(item));
 			if (r < 0)
 				return r;
 		}

@@ -247,7 +247,7 @@ static int check_members(const struct check *check, const struct field *field, c
 {
 	const struct field_tables members = {.own = field->members};
 
-	/* The arguments are a copy of our own, whose defaults are filled in on the way. */
+	/* Defaults are filled in on the way. */
 	return field->members ? check_object(check, &members, (json_t *)value, path) : 0;
 }
 
@@ -430,23 +430,23 @@ static int check_object(const struct check *check, const struct field_tables *ta
 	return r;
 }
 
-int fields_validate(const struct field_tables *tables, const json_t *arguments, json_t **ret,
+int fields_validate(const struct field_tables *tables, json_t *arguments, json_t **ret,
 		    struct error *error)
 {
 	const struct check check = {.error = error};
-	_cleanup_json_ json_t *copy = NULL;
+	_cleanup_json_ json_t *object = NULL;
 	int r;
 
 	if (arguments && !json_is_object(arguments))
 		return error_set(error, ERROR_PARAMETER_TYPE, "arguments",
 				 "\"arguments\" must be an object");
-	copy = arguments ? json_deep_copy(arguments) : json_object();
-	if (!copy)
+	object = arguments ? json_incref(arguments) : json_object();
+	if (!object)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "Memory is exhausted");
-	r = check_object(&check, tables, copy, "");
+	r = check_object(&check, tables, object, "");
 	if (r < 0)
 		return r;
-	*ret = TAKE_PTR(copy);
+	*ret = TAKE_PTR(object);
 	return 0;
 }
 

@@ -13,8 +13,8 @@ struct backend {
 	unsigned calls;
 };
 
-static int fuzz_call(void *userdata, struct mcp_call *call, const char *name,
-		     const json_t *arguments, struct error *error)
+static int fuzz_call(void *userdata, struct mcp_call *call, const char *name, json_t *arguments,
+		     struct error *error)
 {
 	struct backend *backend = userdata;
 	const struct tool *tool = dispatcher_tool(backend->dispatcher, name, error);
@@ -25,8 +25,11 @@ static int fuzz_call(void *userdata, struct mcp_call *call, const char *name,
 	if (!tool)
 		return -ENOENT;
 	tables = tool_parameters(tool);
-	if (arguments)
-		json_decref(record_redact(backend->dispatcher, tool, arguments));
+	if (arguments) {
+		_cleanup_text_buffer_ struct text_buffer text = {0};
+
+		record_redact(backend->dispatcher, tool, arguments, &text);
+	}
 	result.failed = fields_validate(&tables, arguments, &validated, error) < 0;
 	result.summary = result.failed ? error->message : NULL;
 	json_decref(validated);

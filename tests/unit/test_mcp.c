@@ -26,8 +26,8 @@ static void finish(struct mcp_call *call, bool failed, const char *structured)
 	mcp_call_finish(call, &result);
 }
 
-static int fake_call(void *userdata, struct mcp_call *call, const char *tool,
-		     const json_t *arguments, struct error *error)
+static int fake_call(void *userdata, struct mcp_call *call, const char *tool, json_t *arguments,
+		     struct error *error)
 {
 	struct fixture *fixture = userdata;
 
