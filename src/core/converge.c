@@ -222,10 +222,12 @@ static int look_at_some(struct core *core, struct look *look)
 
 	if (!due)
 		return -ENOMEM;
-	if (count > FEW && count > HASH_COUNT(core->intent) / 2)
+	if (count > FEW && count > HASH_COUNT(core->intent) / 2 &&
+	    observed_is_synchronised(core->observed))
 		return look_at_all(core, look);
 	for (size_t i = 0; r >= 0 && i < count; i++)
-		r = look_at(core, look, due[i]);
+		if (observed_knows(core->observed, due[i]->type->kind))
+			r = look_at(core, look, due[i]);
 	return r;
 }
 
@@ -237,15 +239,18 @@ static int converge(struct core *core, const char *why, struct error *error)
 		.now = clock_boottime_usec(),
 		.first = json_array(),
 	};
+	bool synchronised = observed_is_synchronised(core->observed);
 	usec_t retry;
 	int r = look.first ? 0 : -ENOMEM;
 
 	proposal_init(&look.adopted, "drift");
 	core->in_transaction = true;
 	if (r >= 0)
-		r = core->all_due || core->dependents_incomplete ? look_at_all(core, &look)
-								 : look_at_some(core, &look);
-	(void)observed_drain(core->observed);
+		r = synchronised && (core->all_due || core->dependents_incomplete)
+			    ? look_at_all(core, &look)
+			    : look_at_some(core, &look);
+	if (synchronised)
+		(void)observed_drain(core->observed);
 	core->in_transaction = false;
 	if (r < 0)
 		return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot converge");
@@ -274,9 +279,10 @@ static int on_convergence(sd_event_source *source, uint64_t usec, void *userdata
 	struct error error;
 	char why[sizeof(core->convergence_why)];
 
-	/* A look is never taken at a mirror that is known to be wrong; it comes once that is
-	 * mended. */
-	if (!observed_is_synchronised(core->observed))
+	/* A look is never taken at what may be wrong in the mirror; it comes once that is mended.
+	 * But to read a million routes anew takes most of a second, and meanwhile a link is known.
+	 */
+	if (!observed_knows(core->observed, OBJECT_LINK))
 		return 0;
 	memcpy(why, core->convergence_why, sizeof(why));
 	if (converge(core, why, &error) < 0)

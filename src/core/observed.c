@@ -356,6 +356,11 @@ bool observed_is_synchronised(const struct observed *observed)
 	return observed->synchronised;
 }
 
+bool observed_knows(const struct observed *observed, enum object_kind kind)
+{
+	return netlink_monitor_knows(observed->monitor, kind);
+}
+
 const struct netlink_monitor_statistics *observed_statistics(const struct observed *observed)
 {
 	return netlink_monitor_statistics(observed->monitor);

@@ -43,6 +43,8 @@ int observed_add_handler(struct observed *observed, observed_handler_t handler,
 int observed_drain(struct observed *observed);
 int observed_wait_synchronised(struct observed *observed, usec_t timeout);
 bool observed_is_synchronised(const struct observed *observed);
+/* The same of one kind: the others may be read anew meanwhile. */
+bool observed_knows(const struct observed *observed, enum object_kind kind);
 const struct netlink_monitor_statistics *observed_statistics(const struct observed *observed);
 
 const struct link *observed_link(const struct observed *observed, int index);

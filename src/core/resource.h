@@ -65,7 +65,7 @@ struct resource_type {
 	 * `ret_spec`, which comes zeroed, filled; 0 when it is of none.
 	 */
 	int (*place)(struct core *core, const union object *object, void *ret_spec);
-	enum object_kind kind;
+	enum object_kind kind; /* that observe() looks for beside links; without any OBJECT_LINK */
 	/* Does what is observed satisfy what is wanted? */
 	bool (*satisfied)(const void *wanted, const void *observed);
 	/* The links that it makes, and those that it needs (at most RESOURCE_LINKS_MAX names,

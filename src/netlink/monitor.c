@@ -43,11 +43,6 @@ struct netlink_monitor {
 	struct netlink_monitor_statistics statistics;
 };
 
-static usec_t now_usec(void)
-{
-	return clock_boottime_usec();
-}
-
 /* ---- what is left out ---- */
 
 int netlink_monitor_follow_neighbours(struct netlink_monitor *monitor,
@@ -70,7 +65,7 @@ static unsigned monitor_kinds(const struct netlink_monitor *monitor)
 static void monitor_lost(struct netlink_monitor *monitor, unsigned kinds, const char *reason)
 {
 	kinds &= monitor_kinds(monitor);
-	if (resync_lost(&monitor->resync, kinds, now_usec()) && monitor->handlers.lost)
+	if (resync_lost(&monitor->resync, kinds, clock_boottime_usec()) && monitor->handlers.lost)
 		monitor->handlers.lost(reason, monitor->userdata);
 }
 
@@ -108,7 +103,7 @@ static int monitor_start_dump(struct netlink_monitor *monitor, enum object_kind 
 
 	message->nlmsg_seq = ++monitor->sequence;
 	announced_clear(&monitor->announced);
-	resync_started(&monitor->resync, kind, now_usec());
+	resync_started(&monitor->resync, kind, clock_boottime_usec());
 	monitor->handlers.dump_begins(kind, monitor->userdata);
 	do {
 		sent = mnl_socket_sendto(monitor->mnl, message, message->nlmsg_len);
@@ -122,7 +117,7 @@ static void monitor_end_dump(struct netlink_monitor *monitor)
 
 	if (!resync_is_tainted(&monitor->resync))
 		monitor->handlers.dump_ends(kind, monitor->userdata);
-	if (!resync_ended(&monitor->resync, now_usec()))
+	if (!resync_ended(&monitor->resync, clock_boottime_usec()))
 		return;
 	monitor->statistics.resynchronisations++;
 	monitor->handlers.synchronised(monitor->userdata);
@@ -281,7 +276,7 @@ static void monitor_datagram(struct netlink_monitor *monitor, size_t length)
 	if (!dumped)
 		return;
 	announced_clear(&monitor->announced);
-	resync_heard(&monitor->resync, now_usec());
+	resync_heard(&monitor->resync, clock_boottime_usec());
 }
 
 /* Reads one datagram. Returns 1, or 0 when there is none. */
@@ -316,7 +311,7 @@ static int monitor_receive(struct netlink_monitor *monitor)
 
 static void monitor_step(struct netlink_monitor *monitor)
 {
-	int kind = resync_next(&monitor->resync, now_usec());
+	int kind = resync_next(&monitor->resync, clock_boottime_usec());
 
 	/* A request that was not even sent is as good as one that was refused. */
 	if (kind >= 0 && monitor_start_dump(monitor, (enum object_kind)kind) < 0)
@@ -359,13 +354,13 @@ static int monitor_advance(struct netlink_monitor *monitor, usec_t budget)
 	if (monitor->busy)
 		return -EBUSY;
 	monitor->busy = true;
-	if (resync_expire(&monitor->resync, now_usec()))
+	if (resync_expire(&monitor->resync, clock_boottime_usec()))
 		monitor->statistics.stalled++;
-	limit = now_usec() + budget;
-	while (more && now_usec() < limit) {
+	limit = clock_boottime_usec() + budget;
+	while (more && clock_boottime_usec() < limit) {
 		if (monitor_receive(monitor))
 			continue;
-		more = resync_next(&monitor->resync, now_usec()) >= 0;
+		more = resync_next(&monitor->resync, clock_boottime_usec()) >= 0;
 		monitor_step(monitor);
 	}
 	monitor->busy = false;
@@ -397,9 +392,14 @@ int netlink_monitor_drain(struct netlink_monitor *monitor)
 	return !resync_is_synchronised(&monitor->resync);
 }
 
+bool netlink_monitor_knows(const struct netlink_monitor *monitor, enum object_kind kind)
+{
+	return resync_knows(&monitor->resync, kind);
+}
+
 int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t timeout)
 {
-	usec_t limit = usec_add(now_usec(), timeout);
+	usec_t limit = usec_add(clock_boottime_usec(), timeout);
 
 	for (;;) {
 		struct pollfd readable = {.fd = mnl_socket_get_fd(monitor->mnl), .events = POLLIN};
@@ -408,7 +408,7 @@ int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t ti
 
 		if (r <= 0)
 			return r;
-		now = now_usec();
+		now = clock_boottime_usec();
 		if (now >= limit)
 			return -ETIMEDOUT;
 		wake = MIN(limit, resync_deadline(&monitor->resync));

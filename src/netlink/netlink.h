@@ -246,6 +246,9 @@ void netlink_monitor_free(struct netlink_monitor *monitor);
  * -EBUSY from inside a handler. */
 int netlink_monitor_drain(struct netlink_monitor *monitor);
 
+/* Is what was told of the kind known to be true? */
+bool netlink_monitor_knows(const struct netlink_monitor *monitor, enum object_kind kind);
+
 /* Drains until all kinds are synchronised; -ETIMEDOUT after `timeout`. For the start of the daemon,
  * and for who must know after netlink_monitor_drain() returned 1. */
 int netlink_monitor_wait_synchronised(struct netlink_monitor *monitor, usec_t timeout);

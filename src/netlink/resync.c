@@ -15,6 +15,11 @@ bool resync_is_synchronised(const struct resync *resync)
 	return !resync->dirty && resync->running < 0;
 }
 
+bool resync_knows(const struct resync *resync, enum object_kind kind)
+{
+	return !(resync->dirty & bit(kind)) && resync->running != (int)kind;
+}
+
 /* Nothing has been dumped yet that the new loss could have spoiled. */
 static bool resync_is_waiting(const struct resync *resync)
 {

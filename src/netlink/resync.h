@@ -58,6 +58,8 @@ bool resync_ended(struct resync *resync, usec_t now);
 bool resync_expire(struct resync *resync, usec_t now);
 
 bool resync_is_synchronised(const struct resync *resync);
+/* The same of one kind. */
+bool resync_knows(const struct resync *resync, enum object_kind kind);
 
 /* When resync_next() or resync_expire() has something to do if nothing is read before. */
 usec_t resync_deadline(const struct resync *resync);

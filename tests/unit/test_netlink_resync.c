@@ -89,8 +89,12 @@ static void test_only_what_is_dirty(void **state)
 	struct resync resync = synchronised(MSEC);
 
 	assert_true(resync_lost(&resync, 1u << OBJECT_ROUTE, USEC_PER_SEC));
+	assert_false(resync_knows(&resync, OBJECT_ROUTE));
 	start(&resync, OBJECT_ROUTE, USEC_PER_SEC);
+	assert_false(resync_knows(&resync, OBJECT_ROUTE));
+	assert_true(resync_knows(&resync, OBJECT_LINK));
 	assert_true(resync_ended(&resync, USEC_PER_SEC));
+	assert_true(resync_knows(&resync, OBJECT_ROUTE));
 }
 
 static void test_taint(void **state)

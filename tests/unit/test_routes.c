@@ -82,6 +82,58 @@ static void test_a_nexthop_that_somebody_changed_comes_back(void **state)
 		world_shows("ip route show 198.51.100.0/24", "via 192.0.2.130 dev v1 weight 3"));
 }
 
+#define MANY 300 /* more than go to the kernel at once */
+
+/* One transaction of so many routes, of which that of number `wrong` has a gateway that is nowhere
+ * (-1: none); or one that removes them. */
+static int run_many(struct world *world, int wrong, bool remove)
+{
+	_cleanup_text_buffer_ struct text_buffer text = {0};
+
+	for (int i = 0; i < MANY; i++)
+		text_buffer_format(&text,
+				   remove ? "%s[\"route/254/198.18.%d.%d/32/0\"]"
+					  : "%s[\"route\",{\"link\":\"v0\",\"destination\":"
+					    "\"198.18.%d.%d/32\",\"gateway\":\"192.0.2.%d\"}]",
+				   i ? "," : "[", i / 256, i % 256, i == wrong ? 200 : 2);
+	text_buffer_append(&text, "]", 2);
+	return world_run(world, text.data, NULL);
+}
+
+static unsigned routes_shown(void)
+{
+	FILE *pipe = popen("ip route show root 198.18.0.0/15 | wc -l", "r");
+	unsigned count = 0;
+
+	assert_non_null(pipe);
+	assert_int_equal(fscanf(pipe, "%u", &count), 1);
+	assert_int_equal(pclose(pipe), 0);
+	return count;
+}
+
+static void test_many_at_once(void **state)
+{
+	struct world *world = *state;
+
+	world_put(world, "[" VETH "," UP("v0") "," ADDRESS("v0", "192.0.2.1/25") "]");
+	assert_true(run_many(world, 170, false) < 0);
+	assert_non_null(strstr(world->error.message, "the route to 198.18.0.170/32"));
+	assert_int_equal(routes_shown(), 0);
+	assert_int_equal(run_many(world, -1, false), 0);
+	assert_int_equal(routes_shown(), MANY);
+
+	/* One of them is looked after as if it were alone. */
+	world_settle(world);
+	world_shell(world, "ip route del 198.18.1.7");
+	world_settle(world);
+	assert_int_equal(routes_shown(), MANY);
+
+	/* What is gone already is no failure. */
+	world_shell(world, "ip route del 198.18.0.9");
+	assert_int_equal(run_many(world, -1, true), 0);
+	assert_int_equal(routes_shown(), 0);
+}
+
 static void test_multipath_ipv6(void **state)
 {
 	struct world *world = *state;
@@ -148,6 +200,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_bad_values_name_the_member),
 		TEST(test_multipath),
+		TEST(test_many_at_once),
 		TEST(test_multipath_ipv6),
 		TEST(test_a_nexthop_that_somebody_changed_comes_back),
 		TEST(test_multipath_rolls_back_whole),
