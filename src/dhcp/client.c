@@ -412,6 +412,14 @@ static void lease_timeout(struct dhcp_client *client, usec_t now)
 	}
 }
 
+void dhcp_client_wait_for_others(struct dhcp_client *client, usec_t until)
+{
+	struct exchange *seek = &client->seek;
+
+	if (seek->active && seek->tries && !client->lease)
+		seek->next = MAX(seek->next, MIN(until, usec_add(seek->asked, DHCP_OTHERS_MAX)));
+}
+
 void dhcp_client_timeout(struct dhcp_client *client, usec_t now)
 {
 	lease_timeout(client, now);

@@ -27,6 +27,7 @@
 
 #define DHCP_RESEND_FIRST (500 * USEC_PER_MSEC) /* then doubling, each with +-10 % of jitter */
 #define DHCP_RESEND_MAX	  (64 * USEC_PER_SEC)
+#define DHCP_OTHERS_MAX	  (10 * USEC_PER_SEC)
 
 #define DHCP_CLIENT_ID_MAX 64 /* bytes; RFC 2132 section 9.14 has at least 2 */
 
@@ -105,6 +106,10 @@ void dhcp_client_decline(struct dhcp_client *client, usec_t now);
 /* A payload from UDP port 67. 0; 1 when it is not for this client or came too late; -EBADMSG when
  * it is malformed or makes no sense; -ENOMEM, after which the question is asked again. */
 int dhcp_client_receive(struct dhcp_client *client, usec_t now, const void *payload, size_t size);
+/* Answers come in on other links, perhaps from the same server, which has many to serve and loses
+ * what it cannot hold: a search that would be asked for again before `until` waits until then, but
+ * no longer than DHCP_OTHERS_MAX since it was asked for last. */
+void dhcp_client_wait_for_others(struct dhcp_client *client, usec_t until);
 /* The time has come that dhcp_client_deadline() named; USEC_INFINITY for none. */
 void dhcp_client_timeout(struct dhcp_client *client, usec_t now);
 usec_t dhcp_client_deadline(const struct dhcp_client *client);

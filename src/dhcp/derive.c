@@ -108,7 +108,7 @@ static int put_resolver(const struct derivation *of, struct error *error)
 	for (unsigned i = 0; i < lease->dns_count; i++)
 		json_array_append_new(servers, json_string(print(lease->dns[i], text)));
 	for (unsigned i = 0; i < lease->search_count; i++)
-		json_array_append_new(search, json_string(lease->search[i]));
+		json_array_append_new(search, json_string(text_list_at(lease->search, i)));
 	/* RFC 3397: the search option takes the place of the domain name. */
 	if (!lease->search_count && lease->domain[0])
 		json_array_append_new(search, json_string(lease->domain));

@@ -110,7 +110,7 @@ static bool addresses_same(const struct in_addr *a, unsigned a_count, const stru
 static bool search_same(const struct dhcp_lease *a, const struct dhcp_lease *b)
 {
 	for (unsigned i = 0; i < a->search_count; i++)
-		if (strcmp(a->search[i], b->search[i]) != 0)
+		if (strcmp(text_list_at(a->search, i), text_list_at(b->search, i)) != 0)
 			return false;
 	return a->search_count == b->search_count;
 }

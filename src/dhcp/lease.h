@@ -11,6 +11,7 @@
 #define LEASE_SERVERS_MAX  8
 #define LEASE_SEARCH_MAX   6
 #define LEASE_NAME_MAX	   254
+#define LEASE_SEARCH_SIZE  640 /* all of the search list */
 
 /* Below 576 bytes an IPv4 host need not even reassemble (RFC 791), though RFC 2132 section 5.1 lets
  * a server say 68: such a value is a mistake of the network, and obeying it would take IPv6 (1280)
@@ -38,7 +39,7 @@ struct dhcp_lease {
 	struct in_addr dns[LEASE_SERVERS_MAX];
 	struct in_addr ntp[LEASE_SERVERS_MAX];
 	char domain[LEASE_NAME_MAX];
-	char search[LEASE_SEARCH_MAX][LEASE_NAME_MAX];
+	char search[LEASE_SEARCH_SIZE]; /* text_list_at() */
 	char hostname[64];
 	char portal[256]; /* URI of the captive portal's API (RFC 8910), "" for none */
 	uint32_t mtu;	  /* bytes, 0 for none */

@@ -41,7 +41,7 @@ static json_t *search_json(const struct dhcp_lease *lease)
 	json_t *array = json_array();
 
 	for (unsigned i = 0; i < lease->search_count; i++)
-		json_array_append_new(array, json_string(lease->search[i]));
+		json_array_append_new(array, json_string(text_list_at(lease->search, i)));
 	return array;
 }
 
@@ -135,15 +135,18 @@ static int portal_read(const json_t *json, struct dhcp_lease *lease)
 
 static int search_read(const json_t *array, struct dhcp_lease *lease)
 {
+	char name[LEASE_NAME_MAX];
 	const json_t *entry;
 	size_t i;
 
 	if (json_array_size(array) > LEASE_SEARCH_MAX)
 		return -EBADMSG;
+	lease->search_count = 0;
 	json_array_foreach(array, i, entry)
-		if (name_read(entry, lease->search[i], LEASE_NAME_MAX) < 0)
+		if (name_read(entry, name, sizeof(name)) < 0 ||
+		    !text_list_add(lease->search, sizeof(lease->search), &lease->search_count,
+				   name))
 			return -EBADMSG;
-	lease->search_count = (unsigned)json_array_size(array);
 	return 0;
 }
 

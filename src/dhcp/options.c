@@ -243,14 +243,15 @@ static int read_search(struct cursor value, struct dhcp_lease *lease)
 
 	lease->search_count = 0;
 	while (offset < value.size && lease->search_count < LEASE_SEARCH_MAX) {
-		char *name = lease->search[lease->search_count];
-		char text[LEASE_NAME_MAX];
+		char text[LEASE_NAME_MAX], name[LEASE_NAME_MAX];
 
 		/* What stood before the damage is as good as it was. */
 		if (read_compressed(value, &offset, text, sizeof(text)) < 0)
 			return -EBADMSG;
-		if (read_name(CURSOR(text, strlen(text)), name, LEASE_NAME_MAX) >= 0)
-			lease->search_count++;
+		if (read_name(CURSOR(text, strlen(text)), name, sizeof(name)) >= 0 &&
+		    !text_list_add(lease->search, sizeof(lease->search), &lease->search_count,
+				   name))
+			return 0;
 	}
 	return 0;
 }

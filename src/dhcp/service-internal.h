@@ -12,6 +12,9 @@
 /* How long a cable may be out before the lease's address and routes are taken back. */
 #define HOLD_TIME (10 * USEC_PER_SEC)
 
+/* So long after an answer on any link more are likely to come. */
+#define OTHERS_TIME (250 * USEC_PER_MSEC)
+
 /* One client at work on one link. */
 #define WORKER_HEARD 3
 
@@ -49,6 +52,7 @@ struct dhcp_service {
 	struct core *core;
 	struct transport *transport;
 	struct worker *workers;
+	usec_t answered_at; /* boottime of the last answer that any client took */
 };
 
 /* service.c */

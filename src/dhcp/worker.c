@@ -314,8 +314,11 @@ void worker_pump(struct worker *worker)
 
 void worker_receive(struct worker *worker, const void *payload, size_t size)
 {
-	int r = dhcp_client_receive(worker->client, clock_boottime_usec(), payload, size);
+	usec_t now = clock_boottime_usec();
+	int r = dhcp_client_receive(worker->client, now, payload, size);
 
+	if (r == 0)
+		worker->service->answered_at = now;
 	if (r < 0)
 		log_info("%s: a malformed DHCP message was ignored", worker->spec.link);
 	worker_pump(worker);
@@ -480,6 +483,8 @@ static int on_timer(sd_event_source *source, uint64_t usec, void *userdata)
 		worker_enable_derivation(worker);
 	}
 	if (worker->carrier) {
+		dhcp_client_wait_for_others(worker->client,
+					    usec_add(worker->service->answered_at, OTHERS_TIME));
 		dhcp_client_timeout(worker->client, now);
 		acd_timeout(&worker->acd, now, dhcp_client_random(worker->client));
 		worker_local_timeout(worker, now);

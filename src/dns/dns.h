@@ -14,13 +14,14 @@
 #define RESOLVER_SERVERS_MAX 8
 #define RESOLVER_SEARCH_MAX  6
 #define RESOLVER_NAME_MAX    254
+#define RESOLVER_SEARCH_SIZE 640 /* all of the search list */
 
 struct resolver_spec {
 	char link[IFNAMSIZ]; /* or "global" */
 	uint32_t metric;     /* lower comes first */
 	unsigned servers_count, search_count;
 	struct ip_address servers[RESOLVER_SERVERS_MAX];
-	char search[RESOLVER_SEARCH_MAX][RESOLVER_NAME_MAX];
+	char search[RESOLVER_SEARCH_SIZE]; /* text_list_at() */
 };
 
 extern const struct resource_type resolver_type;

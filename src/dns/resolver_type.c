@@ -58,7 +58,10 @@ static int search_parse(const json_t *array, struct resolver_spec *spec, struct 
 		if (!domain_valid(name))
 			return error_set(error, ERROR_NAME_INVALID, "search",
 					 "'%.64s' is no domain name", name);
-		text_copy(spec->search[spec->search_count++], RESOLVER_NAME_MAX, name);
+		if (!text_list_add(spec->search, sizeof(spec->search), &spec->search_count, name))
+			return error_set(error, ERROR_PARAMETER_RANGE, "search",
+					 "the search domains are longer than %u characters in all",
+					 RESOLVER_SEARCH_SIZE - RESOLVER_SEARCH_MAX);
 	}
 	return 0;
 }
@@ -87,7 +90,7 @@ static json_t *resolver_print(const void *data)
 			return NULL;
 	for (unsigned i = 0; i < spec->search_count; i++)
 		if (json_array_append_new(json_object_get(json, "search"),
-					  json_string(spec->search[i])) < 0)
+					  json_string(text_list_at(spec->search, i))) < 0)
 			return NULL;
 	return TAKE_PTR(json);
 }
@@ -122,7 +125,7 @@ static bool resolver_satisfied(const void *wanted, const void *observed)
 		if (!ip_address_equal(&w->servers[i], &o->servers[i]))
 			return false;
 	for (unsigned i = 0; i < w->search_count; i++)
-		if (strcmp(w->search[i], o->search[i]) != 0)
+		if (strcmp(text_list_at(w->search, i), text_list_at(o->search, i)) != 0)
 			return false;
 	return true;
 }

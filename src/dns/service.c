@@ -80,13 +80,13 @@ unsigned dns_service_servers(const struct dns_service *service, struct ip_addres
 static bool search_is_offered(const struct dns_service *service, const struct entry *end,
 			      unsigned before)
 {
-	const char *name = end->spec.search[before];
+	const char *name = text_list_at(end->spec.search, before);
 
 	for (const struct entry *entry = service->entries;; entry = entry->next) {
 		unsigned count = entry == end ? before : entry->spec.search_count;
 
 		for (unsigned i = 0; i < count; i++)
-			if (strcasecmp(entry->spec.search[i], name) == 0)
+			if (strcasecmp(text_list_at(entry->spec.search, i), name) == 0)
 				return true;
 		if (entry == end)
 			return false;
@@ -101,7 +101,7 @@ static void print_search(const struct dns_service *service, FILE *stream)
 		for (unsigned i = 0; i < entry->spec.search_count; i++) {
 			if (search_is_offered(service, entry, i))
 				continue;
-			fprintf(stream, "%s%s", separator, entry->spec.search[i]);
+			fprintf(stream, "%s%s", separator, text_list_at(entry->spec.search, i));
 			separator = " ";
 		}
 	}

@@ -218,25 +218,20 @@ static uint32_t wanted_metric(const struct tool_call *call, const char *link)
 		       ?: link_uplink_metric(tool_call_core(call), link);
 }
 
-static int put_resolver(const struct tool_call *call, struct proposal *proposal, const char *link)
+static int put_resolver(const struct tool_call *call, struct proposal *proposal, const char *link,
+			struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call);
-	struct resolver_spec spec = {.metric = wanted_metric(call, link)};
-	json_t *item;
-	size_t i;
+	json_t *servers = json_object_get(arguments, "dns"),
+	       *search = json_object_get(arguments, "search");
 
-	text_copy(spec.link, sizeof(spec.link), link);
-	json_array_foreach(json_object_get(arguments, "dns"), i, item) {
-		if (ip_address_parse(json_string_value(item), &spec.servers[i], "dns", NULL) == 0)
-			spec.servers_count = (unsigned)i + 1;
-	}
-	json_array_foreach(json_object_get(arguments, "search"), i, item) {
-		text_copy(spec.search[i], sizeof(spec.search[i]), json_string_value(item));
-		spec.search_count = (unsigned)i + 1;
-	}
-	if (spec.servers_count == 0 && spec.search_count == 0)
+	if (json_array_size(servers) == 0 && json_array_size(search) == 0)
 		return 0;
-	return proposal_put(proposal, &resolver_type, &spec);
+	return proposal_put_json(tool_call_core(call), proposal, "resolver",
+				 json_pack("{ss sI sO* sO*}", "link", link, "metric",
+					   (json_int_t)wanted_metric(call, link), "servers",
+					   servers, "search", search),
+				 error);
 }
 
 static bool is_fallback(const json_t *arguments)
@@ -423,10 +418,10 @@ static int propose_configure(struct tool_call *call, struct proposal *proposal, 
 		r = put_dhcp(call, proposal, name, error);
 	if (r < 0)
 		return r;
-	if ((!is_fallback(arguments) && put_resolver(call, proposal, name) < 0) ||
-	    remove_former(call, proposal, name) < 0)
-		return out_of_memory(error);
-	return 0;
+	r = is_fallback(arguments) ? 0 : put_resolver(call, proposal, name, error);
+	if (r < 0)
+		return r;
+	return remove_former(call, proposal, name) < 0 ? out_of_memory(error) : 0;
 }
 
 static const struct tool tools[] = {

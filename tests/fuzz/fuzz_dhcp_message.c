@@ -21,7 +21,7 @@ static void check_lease(const struct dhcp_lease *lease)
 	for (unsigned i = 0; i < lease->routes_count; i++)
 		FUZZ_CHECK(!ip_prefix_has_host_bits(&lease->routes[i].destination));
 	for (unsigned i = 0; i < lease->search_count; i++)
-		check_text(lease->search[i], sizeof(lease->search[i]));
+		check_text(text_list_at(lease->search, i), LEASE_NAME_MAX);
 	check_text(lease->domain, sizeof(lease->domain));
 	check_text(lease->hostname, sizeof(lease->hostname));
 	check_text(lease->portal, sizeof(lease->portal));

@@ -130,6 +130,21 @@ static void test_kept_texts_are_one(void **state)
 	text_let_go(text_keep(""));
 }
 
+static void test_list_of_texts_stays_inside(void **state)
+{
+	char list[8] = "";
+	unsigned count = 0;
+
+	assert_true(text_list_add(list, sizeof(list), &count, "abc"));
+	assert_true(text_list_add(list, sizeof(list), &count, "d"));
+	assert_false(text_list_add(list, sizeof(list), &count, "ef"));
+	assert_true(text_list_add(list, sizeof(list), &count, "e"));
+	assert_false(text_list_add(list, sizeof(list), &count, ""));
+	assert_int_equal(count, 3);
+	assert_string_equal(text_list_at(list, 0), "abc");
+	assert_string_equal(text_list_at(list, 2), "e");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +158,7 @@ int main(void)
 		cmocka_unit_test(test_json_text_is_always_utf8),
 		cmocka_unit_test(test_error_codes_are_unique),
 		cmocka_unit_test(test_kept_texts_are_one),
+		cmocka_unit_test(test_list_of_texts_stays_inside),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

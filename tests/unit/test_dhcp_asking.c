@@ -35,6 +35,26 @@ static void test_request_says_what_the_rfc_asks_for(void **state)
 	assert_int_equal(value.s_addr, ip("192.0.2.1").s_addr);
 }
 
+/* A server that answers others is not asked again meanwhile, but not for ever. */
+static void test_others_are_waited_for(void **state)
+{
+	struct script *script = *state;
+	struct dhcp_packet packet;
+	usec_t asked = script->now;
+
+	dhcp_client_start(script->client, script->now, NULL);
+	expect_message(script, DHCP_DISCOVER, &packet);
+	dhcp_client_wait_for_others(script->client, asked + 2 * SECOND);
+	script->now = asked + SECOND;
+	dhcp_client_timeout(script->client, script->now);
+	assert_false(dhcp_client_pop_packet(script->client, &packet));
+	assert_true(dhcp_client_deadline(script->client) == asked + 2 * SECOND);
+	dhcp_client_wait_for_others(script->client, asked + 60 * SECOND);
+	assert_true(dhcp_client_deadline(script->client) == asked + DHCP_OTHERS_MAX);
+	advance_to_deadline(script);
+	expect_message(script, DHCP_DISCOVER, &packet);
+}
+
 /* Table 5: neither requested address nor server while renewing; the server in a RELEASE. */
 static void test_renewal_and_release_say_what_the_rfc_asks_for(void **state)
 {
@@ -348,6 +368,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_request_says_what_the_rfc_asks_for),
+		TEST(test_others_are_waited_for),
 		TEST(test_renewal_and_release_say_what_the_rfc_asks_for),
 		TEST(test_lease_counts_from_the_request),
 		TEST(test_ack_that_comes_after_its_lease_has_ended),

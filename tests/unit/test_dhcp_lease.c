@@ -335,8 +335,8 @@ static void test_search(void **state)
 	struct dhcp_lease lease = lease_with(DHCP_OPTION_SEARCH, value, sizeof(value) - 1);
 
 	assert_int_equal(lease.search_count, 2);
-	assert_string_equal(lease.search[0], "eng.apple.com");
-	assert_string_equal(lease.search[1], "marketing.apple.com");
+	assert_string_equal(text_list_at(lease.search, 0), "eng.apple.com");
+	assert_string_equal(text_list_at(lease.search, 1), "marketing.apple.com");
 }
 
 static void test_search_in_pieces(void **state)
@@ -349,7 +349,7 @@ static void test_search_in_pieces(void **state)
 	dhcp_message_put(&ack.writer, DHCP_OPTION_SEARCH, first, sizeof(first) - 1);
 	dhcp_message_put(&ack.writer, DHCP_OPTION_SEARCH, second, sizeof(second) - 1);
 	assert_int_equal(read_lease(&ack, &lease), 0);
-	assert_string_equal(lease.search[1], "marketing.apple.com");
+	assert_string_equal(text_list_at(lease.search, 1), "marketing.apple.com");
 }
 
 static void test_search_that_is_hostile(void **state)

@@ -33,7 +33,7 @@ static void test_store_keeps_everything(void **state)
 	assert_true(lease.obtained == back.obtained && lease.renew == back.renew &&
 		    lease.rebind == back.rebind && lease.expires == back.expires);
 	assert_int_equal(back.search_count, 1);
-	assert_string_equal(back.search[0], "eng.example.org");
+	assert_string_equal(text_list_at(back.search, 0), "eng.example.org");
 }
 
 static void test_store_over_a_boot(void **state)
@@ -128,7 +128,7 @@ static void test_same(void **state)
 	b.dns_count = 0;
 	assert_false(lease_same(&a, &b));
 	b = a;
-	b.search[0][0] = 'x';
+	b.search[0] = 'x';
 	assert_false(lease_same(&a, &b));
 }
 
