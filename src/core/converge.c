@@ -426,8 +426,12 @@ static void on_observed(enum object_kind kind, enum observed_change change,
 	if (!reasons[kind] || (change == OBSERVED_ADDED && core->in_transaction))
 		return;
 	resource = resource_at(core, kind, before ?: after);
-	if (resource)
-		look_at_soon(core, resource, reasons[kind]);
+	if (!resource)
+		return;
+	look_at_soon(core, resource, reasons[kind]);
+	/* Without it packets are lost: what else comes with the burst is looked at then. */
+	if (change == OBSERVED_REMOVED)
+		arm(core, clock_boottime_usec(), reasons[kind]);
 }
 
 static void on_synchronised(bool first, void *userdata)
