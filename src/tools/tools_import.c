@@ -1,9 +1,10 @@
-/* net.import: what another network manager was told, as a layout that net.apply takes. */
+/* net.import, net.import_apply: what another network manager was told, as a layout. */
 #include <stdio.h>
 #include <string.h>
 
 #include "common.h"
 #include "import/import.h"
+#include "layout_schema.h"
 
 #define NAME_MOST 4096
 
@@ -85,7 +86,8 @@ static void collect(const json_t *list, struct import_file *files)
 	}
 }
 
-static int call_import(struct tool_call *call, json_t **ret, struct error *error)
+static int translate(const struct tool_call *call, json_t **ret_document, json_t **ret_untranslated,
+		     struct error *error)
 {
 	const json_t *arguments = tool_call_arguments(call), *list = NULL;
 	struct core *core = tool_call_core(call);
@@ -93,9 +95,7 @@ static int call_import(struct tool_call *call, json_t **ret, struct error *error
 	_cleanup_(cleanup_free) struct host_link *rooms = calloc(count + 1, sizeof(*rooms));
 	_cleanup_(cleanup_free) struct import_link *links = calloc(count + 1, sizeof(*links));
 	_cleanup_(cleanup_free) struct import_file *files = NULL;
-	json_t *document, *untranslated;
 	struct import_request request = {.links = links};
-	int r;
 
 	list = json_object_get(arguments, "files");
 	files = calloc(json_array_size(list) + 1, sizeof(*files));
@@ -106,11 +106,40 @@ static int call_import(struct tool_call *call, json_t **ret, struct error *error
 	request.files = files;
 	request.files_count = json_array_size(list);
 	request.links_count = describe_all(core, rooms, links, count);
-	r = import_translate(&request, &document, &untranslated, error);
+	return import_translate(&request, ret_document, ret_untranslated, error);
+}
+
+static int call_import(struct tool_call *call, json_t **ret, struct error *error)
+{
+	json_t *document, *untranslated;
+	int r = translate(call, &document, &untranslated, error);
+
 	if (r < 0)
 		return r;
 	*ret = json_pack("{s:o, s:o}", "document", document, "untranslated", untranslated);
 	return *ret ? 0 : out_of_memory(error);
+}
+
+static const struct field import_apply_parameters[] = {
+	{"format", FIELD_TEXT, .required = true, .values = import_formats,
+	 .help = "Whose files they are"},
+	{"files", FIELD_OBJECT, .list = true, .required = true, .members = file_members,
+	 .items_most = IMPORT_FILES_MAX, .help = "Their contents"},
+	{"take_over", FIELD_BOOLEAN, .fallback = "false",
+	 .help = "Configure also the links that somebody else made"},
+	FIELD_END,
+};
+
+/* The document was checked by nobody yet: it is not the caller's. */
+static int propose_import(struct tool_call *call, struct proposal *proposal, struct error *error)
+{
+	static const struct field_tables tables = {.own = layout_members};
+	_cleanup_json_ json_t *document = NULL, *untranslated = NULL, *checked = NULL;
+	int r = translate(call, &document, &untranslated, error);
+
+	if (r >= 0)
+		r = fields_validate(&tables, document, &checked, error);
+	return r < 0 ? r : layout_propose(call, checked, proposal, error);
 }
 
 static char *summarise_import(const json_t *result)
@@ -145,6 +174,21 @@ static const struct tool tools[] = {
 		.time_limit = 5000,
 		.call = call_import,
 		.summarise = summarise_import,
+	},
+	{
+		.name = "net.import_apply",
+		.title = "Apply another manager's configuration",
+		.description =
+			"Makes so what net.import translates of the files of netplan, "
+			"systemd-networkd, NetworkManager or ifupdown, in one transaction. What "
+			"has no equivalent is left out: net.import lists it, and dry_run plans.",
+		.parameters = import_apply_parameters,
+		.hints = HINT_DESTRUCTIVE | HINT_IDEMPOTENT,
+		.risk = RISK_HIGH,
+		.role = ROLE_AGENT,
+		.time_limit = 30000,
+		.undoable = true,
+		.propose = propose_import,
 	},
 };
 

@@ -398,12 +398,12 @@ static int remove_unnamed(struct layout *layout, const json_t *links, bool repla
 	return 0;
 }
 
-static int propose_apply(struct tool_call *call, struct proposal *proposal, struct error *error)
+int layout_propose(struct tool_call *call, const json_t *document, struct proposal *proposal,
+		   struct error *error)
 {
 	static const struct {
 		const char *list, *type;
 	} loose[] = {{"routes", "route"}, {"rules", "rule"}};
-	const json_t *document = tool_call_arguments(call);
 	const json_t *links = json_object_get(document, "links");
 	json_t *item;
 	struct layout layout = {tool_call_core(call), proposal, error, ""};
@@ -426,7 +426,13 @@ static int propose_apply(struct tool_call *call, struct proposal *proposal, stru
 				return r;
 		}
 	return remove_unnamed(&layout, links,
-			      strcmp(json_member_text(document, "mode"), "replace") == 0);
+			      strcmp(json_member_text(document, "mode") ?: "merge", "replace") ==
+				      0);
+}
+
+static int propose_apply(struct tool_call *call, struct proposal *proposal, struct error *error)
+{
+	return layout_propose(call, tool_call_arguments(call), proposal, error);
 }
 
 static const struct tool tools[] = {

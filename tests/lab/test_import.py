@@ -144,3 +144,31 @@ def test_published_examples(daemon):
         assert answer["document"]["links"] or answer["untranslated"] or not lines, content
         for entry in answer["untranslated"]:
             assert entry["why"] and 1 <= entry["line"] <= content.count("\n") + 1, (name, entry)
+
+
+FILE = """
+[Match]
+Name=spare0
+[Network]
+Address=198.18.7.1/24
+[Route]
+Destination=203.0.113.0/24
+Gateway=198.18.7.9
+"""
+
+
+def test_what_was_imported_is_applied_as_one_transaction(daemon):
+    host = daemon.host
+    host.run("ip", "link", "add", "spare0", "type", "veth", "peer", "name", "spare1")
+    host.run("ip", "link", "set", "spare1", "up")
+    files = [{"name": "/etc/systemd/network/10-spare.network", "content": FILE}]
+    request = {"format": "networkd", "files": files, "take_over": True, "reason": "moved here"}
+    assert daemon.call("net.import_apply", **request, dry_run=True)["state"] == "planned"
+    assert host.addresses("spare0") == []
+    made = daemon.call("net.import_apply", **request)
+    assert made["state"] == "committed" and host.addresses("spare0") == ["198.18.7.1/24"]
+    assert host.ip("route", "show", "203.0.113.0/24")
+    assert daemon.call("net.import_apply", **request)["state"] == "unchanged"
+    assert daemon.call("tx.history", limit=1)["transactions"][0]["reason"] == "moved here"
+    daemon.call("tx.undo", transaction=made["transaction"])
+    assert host.addresses("spare0") == [] and not host.ip("route", "show", "203.0.113.0/24")

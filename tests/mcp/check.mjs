@@ -56,6 +56,7 @@ const calls = [
   ["firewall.remove", { rule: "firewall_rule/input/allow/tcp/80" }],
   ["net.export", {}],
   ["net.adopt", { dry_run: true }],
+  ["net.import_apply", { format: "ifupdown", files: [{ name: "interfaces", content: "iface eth0 inet dhcp\n" }], dry_run: true }],
   ["net.import", { format: "ifupdown", files: [{ name: "interfaces", content: "iface eth0 inet dhcp\n" }] }],
   ["net.suggest", { link: "eth0", listen_seconds: 1 }],
   ["net.check_port", { host: "192.168.1.1", port: 9 }],
