@@ -161,7 +161,7 @@ static int schema_create(struct store *store, struct error *error)
 /* One process alone uses the database: exclusive locking spares the shared index file, if it is
  * asked for before anything is read; on a full disk there would be no room for it. */
 static const char settings[] = "PRAGMA locking_mode = EXCLUSIVE; PRAGMA synchronous = OFF;"
-			       "PRAGMA cache_size = -256;"
+			       "PRAGMA cache_size = -128;"
 			       "PRAGMA journal_size_limit = 1048576; PRAGMA temp_store = MEMORY;"
 			       "PRAGMA journal_mode = WAL;";
 
