@@ -103,6 +103,25 @@ static unsigned stated(struct management_stated ret[MANAGEMENT_STATED_MAX], void
 	return count;
 }
 
+/* Those whose way in counts: a stranger who is merely connected does only where nobody else is. */
+static unsigned peers(struct firewall_peer *ret, unsigned most, void *userdata)
+{
+	struct daemon *daemon = userdata;
+	struct management_peer found[MANAGEMENT_STATED_MAX];
+	unsigned count = link_manager_peers(daemon->link_manager, 0, found,
+					    MIN(most, (unsigned)ARRAY_SIZE(found)));
+	unsigned taken = 0;
+
+	/* Those that count most come first. */
+	for (unsigned i = 0; i < count; i++) {
+		if (found[i].standing == PEER_CONNECTED && found[0].standing != PEER_CONNECTED)
+			break;
+		ret[taken].address = found[i].address;
+		ret[taken++].port = found[i].port;
+	}
+	return taken;
+}
+
 static void on_adoptable(void *userdata)
 {
 	struct daemon *daemon = userdata;
@@ -121,6 +140,7 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 	struct adopt_config adopt = {.automatic = options->configure_new,
 				     .changed = on_adoptable,
 				     .userdata = daemon};
+	struct firewall_config firewall = {.peers = peers, .userdata = daemon};
 	char fallback[4096];
 	const char *resolv_conf = options->resolv_conf;
 	int r;
@@ -136,7 +156,7 @@ static int rooms_start(struct daemon *daemon, const struct options *options, str
 		return r;
 	if ((r = guards_register(daemon->core)) < 0)
 		return stage_failed("the guard rails", r, error);
-	if ((r = firewall_service_new(&daemon->firewall, daemon->core)) < 0)
+	if ((r = firewall_service_new(&daemon->firewall, daemon->core, &firewall)) < 0)
 		return stage_failed("the firewall", r, error);
 	if ((r = link_manager_new(&daemon->link_manager, daemon->core, &link)) < 0)
 		return stage_failed("the link manager", r, error);

@@ -169,6 +169,22 @@ void filter_element_encode(const struct filter_set *set, const struct filter_ele
 	ret->end_size = set->intervals && set->field_count > 1 ? (uint8_t)at : 0;
 }
 
+void filter_element_decode(const struct filter_set *set, const struct set_element *kernel,
+			   struct filter_element *ret)
+{
+	const uint8_t *end = kernel->end_size ? kernel->end : kernel->key;
+	unsigned at = 0;
+
+	*ret = (struct filter_element){0};
+	for (unsigned i = 0; i < set->field_count; i++) {
+		unsigned width = field_of(set->fields[i])->width;
+
+		memcpy(ret->low[i].bytes, kernel->key + at, width);
+		memcpy(ret->high[i].bytes, end + at, width);
+		at += field_room(set->fields[i]);
+	}
+}
+
 /* The value behind; false behind the last. */
 static bool add_one(uint8_t *value, unsigned width)
 {

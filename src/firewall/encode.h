@@ -20,6 +20,9 @@ int ruleset_encode_removal(const char *table, struct netfilter_batch *batch);
 /* The key of an element in the kernel's form. */
 void filter_element_encode(const struct filter_set *set, const struct filter_element *element,
 			   struct set_element *ret);
+/* The same the other way, of a set of values or of concatenated ranges. */
+void filter_element_decode(const struct filter_set *set, const struct set_element *kernel,
+			   struct filter_element *ret);
 /* Passes on what it is in the kernel, until `call` returns other than 0: a plain interval is two.
  */
 int filter_element_each(const struct filter_set *set, const struct filter_element *element,

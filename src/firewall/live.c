@@ -393,3 +393,21 @@ int live_add_rules(const struct live *live, struct ruleset *ruleset)
 	}
 	return r;
 }
+
+int live_add_elements(const struct live *live, struct ruleset *ruleset)
+{
+	const struct live_element *element;
+	char name[RULESET_NAME_MAX];
+
+	for (element = live->elements; element; element = element->hh.next) {
+		struct filter_set *set = ruleset_set(ruleset, live_set_name(element->set, name));
+		struct filter_element *added = set ? filter_set_add_element(set) : NULL;
+		struct set_element kernel;
+
+		if (!added)
+			return -ENOMEM;
+		kernel_of(element, &kernel);
+		filter_element_decode(set, &kernel, added);
+	}
+	return 0;
+}

@@ -62,6 +62,9 @@ void live_repeat(const struct live *live, const struct firewall_rule_spec *spec,
 void live_encode(const struct live *live, struct netfilter_batch *batch);
 /* Adds the rules in their own place to the chains of the ruleset. 0 or -ENOMEM. */
 int live_add_rules(const struct live *live, struct ruleset *ruleset);
+/* Adds the elements to the sets of the ruleset, for who proves or prints it. 0 or -ENOMEM. */
+int live_add_elements(const struct live *live, struct ruleset *ruleset);
+
 /* Passes each element of the rule to `call` until that returns other than 1, which is then
  * returned; 1 after all, 0 where one of them is not among the live ones or there is none. */
 int live_each(const struct live *live, const struct firewall_rule_spec *spec,

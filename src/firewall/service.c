@@ -9,11 +9,13 @@
 #include "encode.h"
 #include "field.h"
 #include "policy_type.h"
+#include "rails.h"
 
 #define ATTEMPTS 3 /* of a batch that another writer came before */
 
 struct firewall_service {
 	struct core *core;
+	struct firewall_config config;
 	struct netfilter *netfilter;
 	struct netfilter_watch *watch;
 	struct live live;
@@ -373,7 +375,8 @@ static void on_changed(const char *name, void *userdata)
 			  "another program changed the firewall");
 }
 
-int firewall_service_new(struct firewall_service **ret, struct core *core)
+int firewall_service_new(struct firewall_service **ret, struct core *core,
+			 const struct firewall_config *config)
 {
 	_cleanup_(firewall_service_cleanup) struct firewall_service *service =
 		calloc(1, sizeof(*service));
@@ -383,6 +386,7 @@ int firewall_service_new(struct firewall_service **ret, struct core *core)
 	if (!service)
 		return -ENOMEM;
 	service->core = core;
+	service->config = *config;
 	service->look = 1;
 	r = netfilter_new(&service->netfilter);
 	if (r >= 0)
@@ -398,6 +402,8 @@ int firewall_service_new(struct firewall_service **ret, struct core *core)
 		r = core_register_type(core, &firewall_policy_type, service);
 	if (r >= 0)
 		r = core_register_type(core, &firewall_rule_type, service);
+	if (r >= 0)
+		r = firewall_add_rails(core, &service->config);
 	if (r < 0)
 		return r;
 	*ret = TAKE_PTR(service);

@@ -7,10 +7,23 @@
 
 struct firewall_service;
 
+struct firewall_peer {
+	struct ip_address address;
+	uint16_t port; /* that it is connected to; 0: either port of management will do */
+};
+
+struct firewall_config {
+	/* Who manages this host from outside now; returns how many of `ret` were filled. NULL:
+	 * nobody. */
+	unsigned (*peers)(struct firewall_peer *ret, unsigned most, void *userdata);
+	void *userdata;
+};
+
 /* Registers the types `firewall` and `firewall_rule` with the core, and follows what others do to
  * the kernel's rulesets. A kernel without nf_tables is no error here: what is asked for then is
  * refused (kernel.unsupported). 0 or a negative errno. */
-int firewall_service_new(struct firewall_service **ret, struct core *core);
+int firewall_service_new(struct firewall_service **ret, struct core *core,
+			 const struct firewall_config *config);
 void firewall_service_free(struct firewall_service *service);
 DEFINE_CLEANUP(struct firewall_service *, firewall_service_cleanup, firewall_service_free)
 

@@ -184,6 +184,7 @@ struct management_peer {
 	struct ip_address address;
 	char link[IFNAMSIZ]; /* by which an address of fe80::/10 is reached; else "" */
 	enum peer_standing standing;
+	uint16_t port;	       /* of this host, that it is connected to; 0: to none */
 	uint64_t acknowledged; /* bytes that it has acknowledged on connections that stand */
 };
 

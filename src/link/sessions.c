@@ -273,6 +273,7 @@ static void add_session(const struct sessions *sessions, const struct session *s
 			bool of_caller, struct peers *peers)
 {
 	struct management_peer peer = {.address = session->remote,
+				       .port = session->port,
 				       .acknowledged = session->acknowledged};
 	bool any, stated = is_stated(sessions, &session->remote, &any);
 

@@ -1,11 +1,13 @@
 """The firewall, by real packets: what passes, what does not, and what puts it back."""
 
 import json
+import socket
 import time
 from contextlib import contextmanager
 from typing import Any, Iterator
 
 import pytest
+from test_access import as_user, install_client
 
 from lab import Host, Lab, topologies
 from lab.daemon import Daemon
@@ -323,6 +325,92 @@ def test_text_is_text(enforced):
         enforced.refusal("firewall.allow", port=80, **{key: NASTY})
     enforced.refusal("firewall.allow", protocol=NASTY)
     enforced.refusal("firewall.remove", rule=NASTY)
+
+
+# The guard rails: proved before, with a packet as the counterexample
+
+
+@pytest.fixture
+def watched(home: Lab, start_daemon) -> Daemon:
+    """A daemon that somebody asks as an agent, too."""
+    host = home["host"]
+    install_client(host)
+    daemon = start_daemon(host, "--agent-user", "nobody")
+    daemon.wait_until_online()
+    serve(host, 22, 23, 80)
+    daemon.call("firewall.configure", mode="enforce")
+    return daemon
+
+
+def ask(daemon: Daemon, tool: str, **arguments: object) -> dict[str, Any]:
+    """A call as the agent; the answer, or the refusal."""
+    words = [f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+             for name, value in arguments.items()]  # fmt: skip
+    result = as_user(daemon, "call", tool, "--json", *words, uid=65534)
+    return json.loads(result.stdout) if result.returncode == 0 else json.loads(result.stderr)["error"]
+
+
+@pytest.mark.parametrize(
+    "denial",
+    [
+        {"port": 22},
+        {"ports": ["20-25"]},
+        {"protocol": "any"},
+        {"port": 9090, "source": "192.168.1.0/24"},
+        {"port": 22, "source": "192.168.1.77"},
+        {"port": 22, "link": "eth0"},
+        {"protocol": "any", "source": "192.168.0.0/16", "destination": "192.168.1.0/24"},
+    ],
+    ids=json.dumps,
+)
+def test_no_agent_locks_management_out(home, watched, denial):
+    before = ruleset(watched.host)
+    error = ask(watched, "firewall.deny", **denial)
+    assert error.get("code") == "guard.refused", error
+    assert error["guard"] == "firewall.management"
+    assert "TCP" in error["message"] and "192.168.1." in error["message"]
+    assert error["resource"].startswith("firewall_rule/input/deny/")
+    assert ruleset(watched.host) == before
+    assert tries(home["router"], address_of(watched.host), 22) == "open"
+
+
+def test_agent_denies_what_is_not_management(home, watched):
+    assert ask(watched, "firewall.deny", port=80)["state"] == "committed"
+    assert ask(watched, "firewall.deny", protocol="any", source="10.0.0.0/8")["state"] == "committed"
+    assert ask(watched, "firewall.configure", mode="off")["code"] == "role.insufficient"
+
+
+def test_no_agent_opens_telnet(home, watched):
+    for arguments in ({"port": 23}, {"protocol": "any"}, {"ports": ["20-30"], "source": "10.0.0.0/8"}):
+        error = ask(watched, "firewall.allow", **arguments)
+        assert (error.get("code"), error.get("guard")) == ("guard.refused", "firewall.telnet"), error
+    assert ask(watched, "firewall.allow", port=23, source="192.168.1.1")["state"] == "committed"
+    assert tries(home["router"], address_of(watched.host), 23) == "open"
+
+
+@contextmanager
+def connected(client: Host, address: str, source: str) -> Iterator[None]:
+    """Somebody who manages the host."""
+    with client.entered():
+        end = socket.create_connection((address, 22), timeout=5, source_address=(source, 0))
+    with end:
+        end.sendall(b"x")
+        assert end.recv(1) == b"x"
+        time.sleep(1.1)  # who is connected is read once a second
+        yield
+
+
+def test_administrator_does_not_lock_himself_out(home, watched):
+    """Who is connected comes in again after any change; others an administrator may deny."""
+    router, address = home["router"], address_of(watched.host)
+    with connected(router, address, "192.168.1.1"):
+        error = watched.refusal("firewall.deny", port=22, source="192.168.1.1")
+        assert (error["code"], error["guard"]) == ("guard.refused", "firewall.management")
+        error = watched.refusal("firewall.configure", management=["10.0.0.0/8"])
+        assert error["guard"] == "firewall.management"
+        assert "192.168.1.1" in error["message"]
+        watched.call("firewall.deny", port=22, source="192.168.1.77")
+    assert tries(router, address, 22) == "open"
 
 
 # What holds
