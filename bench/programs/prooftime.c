@@ -14,7 +14,8 @@
 
 #include "common.h"
 #include "firewall/field.h"
-#include "firewall/firewall.h"
+#include "firewall/policy.h"
+#include "firewall/prove.h"
 #include "firewall/prove.h"
 
 #define QUESTIONS 20

@@ -182,6 +182,7 @@ static enum way visit_base(struct visit *visit, const struct state_chain *base)
 {
 	const struct decision policy = {.chain = base};
 	enum proof_doubt doubt = DOUBT_NONE;
+	struct decision told_before;
 	enum way way;
 
 	visit->context.base = base;
@@ -190,7 +191,11 @@ static enum way visit_base(struct visit *visit, const struct state_chain *base)
 	way = visit_chain(visit, base, 0, &(bool){false});
 	if (way != WAY_ON)
 		return way;
+	told_before = visit->told->decides;
 	tell(visit, &policy, true);
+	/* That somebody accepts by default says less than a rule that accepts. */
+	if (!base->drops && told_before.rule)
+		visit->told->decides = told_before;
 	return base->drops ? WAY_REFUSED : WAY_ACCEPTED;
 }
 

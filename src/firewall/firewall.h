@@ -14,11 +14,14 @@
  *     encode.h      to the kernel, decode.h from it
  *     field.h       the fields of a packet
  *     prove.h       what becomes of packets, decided exactly: guard rails, and why of one packet
+ *     audit.h       what does nothing, or is at odds with something else; what a change changes
  *     netfilter_state.h  all tables in the form that proofs walk; packet_set.h its sets
  *     packet_space.h     sets of packets; packet.h one of them
  */
 #pragma once
 
+#include "audit.h"
 #include "policy_type.h"
+#include "prove.h"
 #include "service.h"
 #include "text.h"

@@ -77,24 +77,32 @@ static void put_protocol(struct text_buffer *text, const struct packet_box *box)
 		put_numbers(text, "protocol", span, UINT8_MAX);
 }
 
-/* The first two bytes of ICMP are no port. */
-static void put_ports(struct text_buffer *text, const struct packet_box *box, bool source)
+static bool is_icmp(const struct packet_box *box)
 {
 	const struct narrow_span *protocol = &box->narrow[NARROW_PROTOCOL];
-	bool icmp = protocol->low == protocol->high &&
-		    (protocol->low == IPPROTO_ICMP || protocol->low == IPPROTO_ICMPV6);
-	struct narrow_span type = box->narrow[NARROW_SOURCE_PORT];
 
-	if (!icmp) {
-		put_numbers(text, "port",
-			    &box->narrow[source ? NARROW_SOURCE_PORT : NARROW_DESTINATION_PORT],
-			    UINT16_MAX);
+	return protocol->low == protocol->high &&
+	       (protocol->low == IPPROTO_ICMP || protocol->low == IPPROTO_ICMPV6);
+}
+
+/* The first two bytes of ICMP are no port. */
+static void put_source_port(struct text_buffer *text, const struct packet_box *box)
+{
+	struct narrow_span span = box->narrow[NARROW_SOURCE_PORT];
+
+	if (!is_icmp(box)) {
+		put_numbers(text, "source port", &span, UINT16_MAX);
 		return;
 	}
-	type.low >>= 8;
-	type.high >>= 8;
-	if (source)
-		put_numbers(text, "type", &type, UINT8_MAX);
+	span.low >>= 8;
+	span.high >>= 8;
+	put_numbers(text, "type", &span, UINT8_MAX);
+}
+
+static void put_destination_port(struct text_buffer *text, const struct packet_box *box)
+{
+	if (!is_icmp(box))
+		put_numbers(text, "to port", &box->narrow[NARROW_DESTINATION_PORT], UINT16_MAX);
 }
 
 static void put_states(struct text_buffer *text, uint32_t states)
@@ -132,9 +140,9 @@ void packet_box_describe(const struct packet_box *box, struct text_buffer *text)
 	if (box->choice[CHOICE_TRANSPORT] == 1)
 		text_buffer_put(text, " without its transport header");
 	put_addresses(text, "from", v6, &box->wide[WIDE_SOURCE]);
-	put_ports(text, box, true);
+	put_source_port(text, box);
 	put_addresses(text, "to", v6, &box->wide[WIDE_DESTINATION]);
-	put_ports(text, box, false);
+	put_destination_port(text, box);
 	put_link(text, "in by", &box->wide[WIDE_IN_LINK]);
 	put_link(text, "out by", &box->wide[WIDE_OUT_LINK]);
 	if (user.low != PACKET_USER_NONE && user.high != PACKET_USER_NONE)

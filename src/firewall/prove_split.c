@@ -109,17 +109,19 @@ static void split_set(struct match_split *split, const struct flow_item *item,
 
 		if (!flow_walk_spend(walk, left.count + 1))
 			return;
+		if (set == walk->without.set && number == walk->without.number)
+			continue;
 		take_element(set, asked->fields, number, &left, &taken);
 		for (size_t i = 0; i < taken.count; i++)
 			packet_region_subtract(&left, &taken.boxes[i]);
-		piece.decides.element = set->ids[number];
+		piece.element = set->ids[number];
 		if (asked->negated)
 			leave_boxes(split, item, &taken);
 		else
 			flow_add_boxes(split->matched, &piece, &taken);
 	}
 
-	piece.decides.element = item->decides.element;
+	piece.element = item->element;
 	for (size_t i = 0; i < left.count; i++) {
 		piece.box = left.boxes[i];
 		if (set->partial)
@@ -206,7 +208,7 @@ void chain_walk_split(struct chain_walk *walk, const struct state_chain *chain,
 
 	flow_join(&now, in);
 	for (size_t i = 0; i < now.count; i++) {
-		now.items[i].decides = where;
+		now.items[i].element = 0;
 		now.items[i].left = false;
 	}
 	for (enum split_stage stage = 0; stage < _STAGE_MAX; stage++)

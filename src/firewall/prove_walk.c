@@ -75,6 +75,15 @@ static void join_once(struct flow_walk *walk, struct flow *into, const struct fl
 static void walk_chain(struct chain_walk *walk, const struct state_chain *chain,
 		       const struct flow *in, struct flow *out, unsigned depth);
 
+/* What a rule decides; its element tells which rule of intent that is. */
+static void decide(struct flow *flow, const struct decision *where)
+{
+	for (size_t i = 0; i < flow->count; i++) {
+		flow->items[i].decides = *where;
+		flow->items[i].decides.element = flow->items[i].element;
+	}
+}
+
 static void doubt_all(struct flow *flow, enum proof_doubt doubt, const struct decision *where)
 {
 	for (size_t i = 0; i < flow->count; i++)
@@ -86,6 +95,7 @@ static void anything(struct chain_walk *walk, struct flow *flow, enum proof_doub
 		     const struct decision *where, struct flow *rest)
 {
 	doubt_all(flow, doubt, where);
+	decide(flow, where);
 	for (size_t i = 0; i < flow->count; i++)
 		flow->items[i].remarked = true;
 	refuse(walk->walk, flow);
@@ -118,11 +128,13 @@ static void walk_verdict(struct chain_walk *walk, const struct state_rule *rule,
 		flow_join(rest, taken);
 		return;
 	case RULE_SOURCE_NAT:
+		decide(taken, where);
 		for (size_t i = 0; i < taken->count; i++)
 			taken->items[i].rewritten = true;
 		flow_join(&walk->accepted, taken);
 		return;
 	case RULE_ACCEPT:
+		decide(taken, where);
 		flow_join(&walk->accepted, taken);
 		return;
 	case RULE_DROP:
@@ -130,6 +142,7 @@ static void walk_verdict(struct chain_walk *walk, const struct state_rule *rule,
 	case RULE_REJECT_PROHIBITED:
 	case RULE_REJECT:
 	case RULE_DESTINATION_NAT: /* they go elsewhere */
+		decide(taken, where);
 		refuse(walk->walk, taken);
 		return;
 	case RULE_JUMP:
@@ -229,8 +242,10 @@ static void walk_base(struct flow_walk *walk, const struct state_chain *base, st
 		flow_join(&sees, &concerned);
 
 	walk_chain(&chain_walk, base, &sees, &back, 0);
+	/* That somebody accepts by default says less than a rule that accepts. */
 	for (size_t i = 0; i < back.count; i++)
-		back.items[i].decides = (struct decision){.chain = base};
+		if (base->drops || !back.items[i].decides.rule)
+			back.items[i].decides = (struct decision){.chain = base};
 	if (base->drops)
 		refuse(walk, &back);
 	else

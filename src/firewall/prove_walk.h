@@ -12,6 +12,7 @@ struct flow_item {
 	struct decision doubtful; /* what is in doubt */
 	struct decision decides;  /* what let them come here, or refused them */
 	bool translated;	  /* they belong to a connection whose addresses are rewritten */
+	uint64_t element;	  /* of one rule: the element that let it match */
 	bool left;		  /* of one rule: it is among what the rule leaves already */
 	bool rewritten, remarked; /* their source, or mark, may be another one from here on */
 };
@@ -48,6 +49,10 @@ struct flow_walk {
 	enum packet_hook hook; /* where the path leads */
 	bool stops;	       /* at the first that is surely refused */
 	bool over;	       /* it did */
+	struct {
+		const struct packet_set *set;
+		size_t number;
+	} without; /* an element that is taken not to be there */
 	struct flow accepted, refused;
 	uint64_t work;
 	bool exhausted; /* there was too much to do: the flows are not whole */

@@ -1,4 +1,5 @@
 /* Proofs against a second opinion: one packet at a time, straight from the ruleset. */
+#include "firewall/audit.h"
 #include "firewall/prove_walk.h"
 #include "firewall_random.h"
 #include "unit.h"
@@ -228,7 +229,8 @@ static bool region_has(const struct packet_region *region, const struct packet *
 	return count;
 }
 
-static unsigned too_large; /* questions that were given up */
+static unsigned too_large;    /* questions that were given up */
+static unsigned done_nothing; /* elements that an audit found to do nothing */
 
 /* `good` is what every packet of the region is asked to be. */
 static void check_proof(const struct world *world, enum packet_hook hook,
@@ -281,6 +283,35 @@ static void check_region(const struct world *world, enum packet_hook hook,
 	check_proof(world, hook, &region, packets, &proof, MAY_REFUSE, random->certain);
 }
 
+/* Without what is said to do nothing, the same becomes of every packet that begins a connection. */
+static void check_audit(struct world *world, enum packet_hook hook, const struct packet *packets)
+{
+	struct state_table *table = world->state.tables[0];
+	struct packet_set *set = table->set_count > 0 ? &table->sets[0] : NULL;
+	struct explanation before[PACKETS_EACH], after;
+	struct filter_element element;
+	struct audit_finding finding;
+
+	if (!set || set->count == 0 || audit_element(&world->state, set, 0, &finding) < 0 ||
+	    (finding.kind != AUDIT_SHADOWED && finding.kind != AUDIT_REDUNDANT))
+		return;
+	for (unsigned i = 0; i < PACKETS_EACH; i++)
+		explain_packet(&world->state, hook, &packets[i], &before[i]);
+	packet_set_element(set, 0, &element);
+	assert_int_equal(packet_set_remove(set, &element), 0);
+	for (unsigned i = 0; i < PACKETS_EACH; i++) {
+		const struct packet *packet = &packets[i];
+
+		if (packet->state != STATE_NEW || !is_possible(world, packet) ||
+		    strcmp(packet->in_link, "lo") == 0 || strcmp(packet->out_link, "lo") == 0 ||
+		    (hook != HOOK_OUTPUT && packet->source_type != 1))
+			continue;
+		explain_packet(&world->state, hook, packet, &after);
+		assert_int_equal(before[i].fate == FATE_ACCEPTED, after.fate == FATE_ACCEPTED);
+	}
+	done_nothing++;
+}
+
 static uint64_t seed_given(void)
 {
 	const char *text = getenv("SEED");
@@ -318,8 +349,10 @@ static void test_random_rulesets(void **state)
 		}
 		for (unsigned i = 0; i < REGIONS_EACH; i++)
 			check_region(&world, hook, &random, packets);
+		check_audit(&world, hook, packets);
 		world_clear(&world);
 	}
+	assert_true(done_nothing > 0);
 	assert_true(too_large <= 8 + rulesets_given() * REGIONS_EACH * 2 / 100);
 }
 

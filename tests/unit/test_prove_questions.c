@@ -348,9 +348,9 @@ static void test_words(void **unused)
 		const char *rule, *words;
 	} rows[] = {
 		{"ip saddr 10.0.0.0/24 tcp dport 22 iifname \"eth0\"",
-		 "IPv4 TCP from 10.0.0.0/24 port 22 in by eth0"},
+		 "IPv4 TCP from 10.0.0.0/24 to port 22 in by eth0"},
 		{"ip6 daddr fd00::1 udp sport 67-68 ct state new,established",
-		 "IPv6 UDP port 67-68 to fd00::1, new or established"},
+		 "IPv6 UDP source port 67-68 to fd00::1, new or established"},
 		{"ip saddr 10.0.0.1-10.0.0.3 icmp type 8",
 		 "IPv4 ICMP from 10.0.0.1-10.0.0.3 type 8"},
 	};
