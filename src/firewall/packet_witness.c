@@ -35,10 +35,12 @@ static void name_of_number(uint128 number, char *name)
 
 static uint128 number_of_name(const char *name)
 {
+	uint8_t bytes[PACKET_VALUE_MAX] = {0};
 	uint128 number = 0;
 
-	for (unsigned i = 0; i < PACKET_VALUE_MAX; i++)
-		number = number << 8 | (uint8_t)name[i];
+	memcpy(bytes, name, strnlen(name, sizeof(bytes)));
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		number = number << 8 | bytes[i];
 	return number;
 }
 

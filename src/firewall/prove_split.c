@@ -183,16 +183,17 @@ static void split_match(struct match_split *split, const struct state_match *mat
 		split_boxes(split, item, &match->boxes);
 }
 
-static void split_stage(struct match_split *split, const struct state_rule *rule, struct flow *now,
-			enum split_stage stage)
+static void split_stage(const struct match_split *split, const struct state_rule *rule,
+			struct flow *now, enum split_stage stage)
 {
 	for (unsigned i = 0; i < rule->rule.match_count && now->count > 0; i++) {
 		struct flow next = {.failed = now->failed};
+		struct match_split one = *split;
 
-		split->matched = &next;
+		one.matched = &next;
 		for (size_t j = 0; j < now->count; j++)
-			split_match(split, &rule->matches[i], &rule->rule.matches[i],
-				    &now->items[j], stage);
+			split_match(&one, &rule->matches[i], &rule->rule.matches[i], &now->items[j],
+				    stage);
 		flow_clear(now);
 		*now = next;
 	}
