@@ -37,9 +37,15 @@ void netfilter_state_clear(struct netfilter_state *state)
 	*state = (struct netfilter_state){0};
 }
 
+/* Longer names of others were cut, and two may have become one. */
+static bool may_be_cut(const char *name)
+{
+	return strlen(name) == RULESET_NAME_MAX - 1;
+}
+
 static struct packet_set *table_set(const struct state_table *table, const char *name)
 {
-	for (size_t i = 0; i < table->set_count; i++)
+	for (size_t i = 0; i < table->set_count && !may_be_cut(name); i++)
 		if (strcmp(table->sets[i].name, name) == 0)
 			return &table->sets[i];
 	return NULL;
@@ -47,7 +53,7 @@ static struct packet_set *table_set(const struct state_table *table, const char 
 
 static struct state_chain *table_chain(const struct state_table *table, const char *name)
 {
-	for (size_t i = 0; i < table->chain_count; i++)
+	for (size_t i = 0; i < table->chain_count && !may_be_cut(name); i++)
 		if (strcmp(table->chains[i].name, name) == 0)
 			return &table->chains[i];
 	return NULL;

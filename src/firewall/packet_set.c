@@ -225,6 +225,8 @@ int packet_set_init(struct packet_set *set, const struct filter_set *from)
 		.partial = from->unknown,
 	};
 	memcpy(set->name, from->name, sizeof(set->name));
+	if (from->unknown && from->field_count == 0)
+		return 0; /* nothing is known of it but its name: no look-up fits it */
 	if (from->field_count == 0 || from->field_count > MATCH_FIELDS_MAX)
 		return -EINVAL;
 	for (unsigned i = 0; i < from->field_count; i++)

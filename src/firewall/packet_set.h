@@ -23,8 +23,8 @@ struct packet_set {
 	uint128 widest; /* the greatest length of a range in the last field, less one */
 };
 
-/* Takes the set's name, fields and elements. Returns 0, -ENOMEM, or -EINVAL for fields that are
- * none. */
+/* Takes the set's name, fields and elements. One whose elements were not read has to be `unknown`.
+ * Returns 0, -ENOMEM, or -EINVAL for fields that are none. */
 int packet_set_init(struct packet_set *set, const struct filter_set *from);
 void packet_set_clear(struct packet_set *set);
 

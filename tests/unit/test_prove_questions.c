@@ -244,6 +244,41 @@ static void test_unknown_never_holds(void **unused)
 	assert_int_equal(always(&state, HOOK_INPUT, "tcp dport 22"), PROOF_HOLDS);
 }
 
+/* A set of which only the name is known, a chain that is not there, and names that were cut. */
+static void test_what_was_not_read(void **unused)
+{
+	static const char cut[] = "a-name-that-is-just-too-long-fo";
+	_cleanup_ruleset_ struct ruleset ruleset = {.table = "odd", .family = NFPROTO_INET};
+	_cleanup_state_ struct netfilter_state state = {0};
+	struct filter_chain *chain = ruleset_add_chain(&ruleset, cut);
+	struct filter_set *set = ruleset_add_set(&ruleset, "s");
+	struct filter_rule *rule;
+
+	assert_int_equal(strlen(cut), RULESET_NAME_MAX - 1);
+	assert_non_null(chain);
+	assert_non_null(set);
+	set->unknown = true;
+	chain = ruleset_add_chain(&ruleset, "input");
+	assert_non_null(chain);
+	chain->hook = HOOK_INPUT;
+	rule = filter_chain_add_rule(chain);
+	assert_non_null(rule);
+	rule->match_count = 1;
+	rule->matches[0] = (struct match){.kind = MATCH_SET,
+					  .field_count = 1,
+					  .fields = {FIELD_PROTOCOL},
+					  .set = "s"};
+	rule->verdict = RULE_DROP;
+	assert_int_equal(netfilter_state_put(&state, &ruleset), 0);
+	assert_int_equal(always(&state, HOOK_INPUT, "tcp dport 22"), PROOF_UNKNOWN);
+
+	rule->match_count = 0;
+	rule->verdict = RULE_JUMP;
+	memcpy(rule->target, cut, sizeof(cut));
+	assert_int_equal(netfilter_state_put(&state, &ruleset), 0);
+	assert_int_equal(ask(&state, false, HOOK_INPUT, "tcp dport 22").doubt, DOUBT_CHAIN);
+}
+
 static void test_translation(void **unused)
 {
 	_cleanup_ruleset_ struct ruleset ruleset = {.table = "nat", .family = NFPROTO_INET};
@@ -376,6 +411,7 @@ int main(void)
 		cmocka_unit_test(test_concerns),
 		cmocka_unit_test(test_other_tables),
 		cmocka_unit_test(test_unknown_never_holds),
+		cmocka_unit_test(test_what_was_not_read),
 		cmocka_unit_test(test_translation),
 		cmocka_unit_test(test_links),
 		cmocka_unit_test(test_ports_of_icmp),
