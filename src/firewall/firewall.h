@@ -16,12 +16,11 @@
  *     prove.h       what becomes of packets, decided exactly: guard rails, and why of one packet
  *     audit.h       what does nothing, or is at odds with something else; what a change changes
  *     netfilter_state.h  all tables in the form that proofs walk; packet_set.h its sets
+ *     foreign.h     the tables of others, read for the proof
  *     packet_space.h     sets of packets; packet.h one of them
  */
 #pragma once
 
-#include "audit.h"
 #include "policy_type.h"
-#include "prove.h"
 #include "service.h"
 #include "text.h"

@@ -87,6 +87,14 @@ static int match_take(struct state_match *match, const struct state_table *table
 	}
 }
 
+static bool has_unknown(const struct filter_rule *rule)
+{
+	for (unsigned i = 0; i < rule->match_count; i++)
+		if (rule->matches[i].kind == MATCH_UNKNOWN)
+			return true;
+	return false;
+}
+
 static int rule_take(struct state_rule *rule, const struct state_table *table,
 		     const struct filter_rule *from)
 {
@@ -101,6 +109,9 @@ static int rule_take(struct state_rule *rule, const struct state_table *table,
 		if (r < 0)
 			return r;
 	}
+	/* What is not understood of a rule that seems to do nothing may be what it does. */
+	if (from->verdict == RULE_CONTINUE && has_unknown(from))
+		rule->rule.verdict = RULE_UNKNOWN;
 	if (from->verdict == RULE_JUMP || from->verdict == RULE_GOTO)
 		rule->target = table_chain(table, from->target);
 	return 0;

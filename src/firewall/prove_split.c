@@ -17,6 +17,8 @@ struct match_split {
 static void split_in_doubt(struct match_split *split, struct flow_item item, enum proof_doubt doubt)
 {
 	flow_item_doubt(&item, doubt, split->where);
+	/* What is not understood may also be a statement that writes. */
+	item.remarked |= doubt == DOUBT_MATCH;
 	if (!item.left)
 		flow_add(split->rest, &item);
 	item.left = true;

@@ -246,18 +246,26 @@ static int read_message(const struct nlmsghdr *message, void *userdata)
 	return r < 0 ? r : reading->result;
 }
 
-int netfilter_each_element(struct netfilter *netfilter, const char *table, const char *set,
-			   int (*receive)(const struct set_element *element, void *userdata),
-			   void *userdata)
+int netfilter_each_element_of(struct netfilter *netfilter, uint8_t family, const char *table,
+			      const char *set,
+			      int (*receive)(const struct set_element *element, void *userdata),
+			      void *userdata)
 {
-	_Alignas(struct nlmsghdr) char buffer[256];
+	_Alignas(struct nlmsghdr) char buffer[512];
 	struct reading reading = {.receive = receive, .userdata = userdata};
 	struct nlmsghdr *message = netfilter_header(buffer, NFNL_SUBSYS_NFTABLES,
-						    NFT_MSG_GETSETELEM, NFPROTO_INET, NLM_F_DUMP);
+						    NFT_MSG_GETSETELEM, family, NLM_F_DUMP);
 
 	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_TABLE, table);
 	mnl_attr_put_strz(message, NFTA_SET_ELEM_LIST_SET, set);
 	return netlink_query(netfilter_socket(netfilter), message, read_message, &reading);
+}
+
+int netfilter_each_element(struct netfilter *netfilter, const char *table, const char *set,
+			   int (*receive)(const struct set_element *element, void *userdata),
+			   void *userdata)
+{
+	return netfilter_each_element_of(netfilter, NFPROTO_INET, table, set, receive, userdata);
 }
 
 static int take_element(const struct set_element *element, void *userdata)

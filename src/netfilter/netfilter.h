@@ -113,6 +113,11 @@ void netfilter_elements_end(struct element_writer *writer);
 int netfilter_each_element(struct netfilter *netfilter, const char *table, const char *set,
 			   int (*receive)(const struct set_element *element, void *userdata),
 			   void *userdata);
+/* The same of a table of another family. */
+int netfilter_each_element_of(struct netfilter *netfilter, uint8_t family, const char *table,
+			      const char *set,
+			      int (*receive)(const struct set_element *element, void *userdata),
+			      void *userdata);
 /* The element of this key: 1 and `ret` filled, 0 where there is none. */
 int netfilter_get_element(struct netfilter *netfilter, const char *table, const char *set,
 			  const struct set_element *key, struct set_element *ret);

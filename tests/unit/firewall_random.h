@@ -251,6 +251,9 @@ static inline void random_rule(struct random_choice *random, const struct rulese
 		rule->limit_rate = 5;
 	if (!random->certain && random_once_in(random, 30))
 		rule->verdict = RULE_UNKNOWN;
+	for (unsigned i = 0; i < rule->match_count; i++)
+		if (rule->matches[i].kind == MATCH_UNKNOWN && rule->verdict == RULE_CONTINUE)
+			rule->verdict = RULE_UNKNOWN;
 	if (chain->nat && random_once_in(random, 2))
 		rule->verdict =
 			chain->hook == HOOK_POSTROUTING ? RULE_SOURCE_NAT : RULE_DESTINATION_NAT;

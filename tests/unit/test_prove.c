@@ -55,7 +55,7 @@ static int opinion_match(const struct opinion *opinion, const struct match *matc
 	return packet_matches(opinion->packet, match);
 }
 
-static int opinion_rule(const struct opinion *opinion, const struct filter_rule *rule)
+static int opinion_rule(struct opinion *opinion, const struct filter_rule *rule)
 {
 	int matches = rule->limit_rate ? 2 : 1;
 
@@ -66,6 +66,8 @@ static int opinion_rule(const struct opinion *opinion, const struct filter_rule 
 			return 0;
 		matches = MAX(matches, one);
 	}
+	for (unsigned i = 0; i < rule->match_count; i++)
+		opinion->context.remarked |= rule->matches[i].kind == MATCH_UNKNOWN;
 	return matches;
 }
 
