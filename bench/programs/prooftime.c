@@ -16,7 +16,6 @@
 #include "firewall/field.h"
 #include "firewall/policy.h"
 #include "firewall/prove.h"
-#include "firewall/prove.h"
 
 #define QUESTIONS 20
 #define ROUNDS	  21
