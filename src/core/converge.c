@@ -38,7 +38,7 @@ static void look_clear(struct look *look)
 	proposal_clear(&look->adopted);
 }
 
-static void resource_is_well(struct resource *resource)
+void resource_is_well(struct resource *resource)
 {
 	resource_set_trouble(resource, "");
 	resource->attempts = 0;
@@ -85,12 +85,34 @@ static int resource_drifted(struct core *core, struct look *look, struct resourc
 	}
 }
 
+/* What waited when it was asked for, nobody could judge as it would be; and who is connected now,
+ * was not then. */
+static int resource_judge(struct core *core, const struct resource *resource, const void *observed,
+			  struct error *error)
+{
+	struct step step = {
+		.type = resource->type,
+		.id = resource->id,
+		.before = (void *)observed,
+		.after = (void *)resource->spec,
+	};
+	const struct plan plan = {
+		.core = core,
+		.steps = &step,
+		.steps_count = 1,
+		.restores = true,
+	};
+
+	return guard_check(core, &plan, error);
+}
+
 static int resource_make(struct core *core, struct look *look, struct resource *resource,
 			 const void *observed)
 {
 	struct error error;
 
-	if (resource->type->apply(core, observed, resource->spec, &error) < 0) {
+	if ((!resource->stands && resource_judge(core, resource, observed, &error) < 0) ||
+	    resource->type->apply(core, observed, resource->spec, &error) < 0) {
 		resource->stands = false;
 		resource_failed(core, resource, look->now, error.message);
 		return 0;

@@ -77,6 +77,10 @@ struct plan {
 	size_t changes_count;
 	struct step *steps; /* in the order of application */
 	size_t steps_count;
+	size_t puts_count;  /* the first of them are of what is put and not put last */
+	struct step *later; /* of what waits */
+	size_t later_count;
+	bool restores;	 /* see plan_restores() */
 	json_t *waiting; /* array of {resource, why} */
 };
 
@@ -90,6 +94,13 @@ bool spec_equal(const struct resource_type *type, const void *a, const void *b);
 
 /* plan.c */
 int plan_build(struct core *core, struct proposal *proposal, struct plan *ret, struct error *error);
+/* plan_revived.c. What waits for a link that the plan makes or sets up is among its steps then: 0
+ * or a negative errno. */
+int plan_revive(struct plan *plan);
+/* Takes those steps out again; false where there are none. */
+bool plan_forget_revived(struct plan *plan);
+/* The kernel has what they are of. */
+void plan_note_revived(const struct plan *plan);
 void plan_clear(struct plan *plan);
 /* The first `most` of its steps. */
 json_t *plan_steps_to_json(const struct plan *plan, size_t most);
@@ -129,6 +140,8 @@ int guard_check(struct core *core, const struct plan *plan, struct error *error)
 /* One resource is looked at, once the present event is done. */
 void look_at_soon(struct core *core, struct resource *resource, const char *why);
 int convergence_watch(struct core *core);
+/* The kernel has it. */
+void resource_is_well(struct resource *resource);
 
 /* dependents.c */
 void dependents_add(struct core *core, struct resource *resource);

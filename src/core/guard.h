@@ -39,6 +39,9 @@ bool plan_awaits_confirmation(const struct plan *plan);
 /* Will he be asked whether he is reached, and is all taken back where he is not? */
 bool plan_is_proved_by(const struct plan *plan, const struct ip_address *peer);
 
+/* Is it made so again, as intent says already? */
+bool plan_restores(const struct plan *plan);
+
 /* What becomes of one resource of intent. */
 struct change {
 	const char *id;		       /* of the proposal or of intent, borrowed */
@@ -57,7 +60,12 @@ struct step {
 	void *before;	  /* observed specification, NULL for none; owned */
 	void *after;	  /* wanted specification, NULL for removal; owned, unless: */
 	bool as_intended; /* `after` is the specification that intent will have, borrowed */
+	bool revived;	  /* of what waited for a link that the plan makes or sets up */
 };
 
 /* Iteration over the steps in the order in which they would be applied. */
 const struct step *plan_next_step(const struct plan *plan, const struct step *cursor);
+/* The same over what waits for its link, as steps that are not taken now. */
+const struct step *plan_next_waiting(const struct plan *plan, const struct step *cursor);
+/* Over the steps, and then over what waits. */
+const struct step *plan_next_any_step(const struct plan *plan, const struct step *cursor);

@@ -118,12 +118,29 @@ static int plan_remove(struct plan *plan, struct change *change)
 	return step_append(plan, change, observed, wanted);
 }
 
+/* The plan does without it, and guard rails look at it as it would be. */
+static int later_append(struct plan *plan, const struct change *change)
+{
+	struct step *grown = room_for_one(plan->later, plan->later_count, sizeof(*grown));
+
+	if (!grown)
+		return -ENOMEM;
+	plan->later = grown;
+	grown[plan->later_count++] = (struct step){.type = change->after->type,
+						   .id = change->id,
+						   .after = change->after->spec,
+						   .as_intended = true};
+	return 0;
+}
+
 /* What intent had in its place goes all the same: another route, another bridge's port. */
 static int plan_wait(struct plan *plan, struct change *change, const char *why)
 {
 	int r = change->before ? plan_remove(plan, change) : 0;
 
 	change->waits = true;
+	if (r >= 0)
+		r = later_append(plan, change);
 	return r < 0 ? r : waiting_append(plan, change->id, why);
 }
 
@@ -193,9 +210,15 @@ int plan_build(struct core *core, struct proposal *proposal, struct plan *ret, s
 	}
 	if (plan.changes_count)
 		qsort(plan.changes, plan.changes_count, sizeof(*plan.changes), change_compare);
-	for (size_t i = 0; r >= 0 && i < plan.changes_count; i++)
+	for (size_t i = 0; r >= 0 && i < plan.changes_count; i++) {
 		r = plan.changes[i].after ? plan_put(&plan, &plan.changes[i])
 					  : plan_remove(&plan, &plan.changes[i]);
+		if (change_phase(&plan.changes[i]) == 0)
+			plan.puts_count = plan.steps_count;
+	}
+	/* What no guard rail judges brings nothing back that none has judged. */
+	if (r >= 0 && !proposal->unguarded)
+		r = plan_revive(&plan);
 	if (r < 0) {
 		plan_clear(&plan);
 		return error_set(error, r == -ENOMEM ? ERROR_OUT_OF_MEMORY : ERROR_INTERNAL, NULL,
@@ -218,6 +241,7 @@ void steps_free(struct step *steps, size_t count)
 void plan_clear(struct plan *plan)
 {
 	steps_free(plan->steps, plan->steps_count);
+	steps_free(plan->later, plan->later_count);
 	for (size_t i = 0; i < plan->changes_count; i++)
 		if (plan->changes[i].after)
 			resource_free(plan->changes[i].after);
@@ -231,6 +255,21 @@ const struct step *plan_next_step(const struct plan *plan, const struct step *cu
 	const struct step *next = cursor ? cursor + 1 : plan->steps;
 
 	return next && next < plan->steps + plan->steps_count ? next : NULL;
+}
+
+const struct step *plan_next_waiting(const struct plan *plan, const struct step *cursor)
+{
+	const struct step *next = cursor ? cursor + 1 : plan->later;
+
+	return next && next < plan->later + plan->later_count ? next : NULL;
+}
+
+const struct step *plan_next_any_step(const struct plan *plan, const struct step *cursor)
+{
+	bool is_later = cursor >= plan->later && cursor < plan->later + plan->later_count;
+	const struct step *next = is_later ? NULL : plan_next_step(plan, cursor);
+
+	return next ?: plan_next_waiting(plan, is_later ? cursor : NULL);
 }
 
 const struct change *plan_next_change(const struct plan *plan, const struct change *cursor)
@@ -248,6 +287,11 @@ enum asker plan_asker(const struct plan *plan)
 bool plan_awaits_confirmation(const struct plan *plan)
 {
 	return plan->awaits_confirmation;
+}
+
+bool plan_restores(const struct plan *plan)
+{
+	return plan->restores;
 }
 
 bool plan_is_proved_by(const struct plan *plan, const struct ip_address *peer)

@@ -153,6 +153,7 @@ static int execute(struct core *core, const struct proposal *proposal, struct pl
 	if (plan->steps_count)
 		core->changed_at = clock_boottime_usec();
 	intent_adopt(core, plan);
+	plan_note_revived(plan);
 	/* Where the disk still refuses, the timer of deadlines tries again. */
 	(void)store_catch_up(core, &ignored);
 	return 0;
@@ -237,6 +238,34 @@ static int carry_out(struct core *core, const struct proposal *proposal, struct 
 		     : 0;
 }
 
+static bool is_refusal(const struct error *error)
+{
+	return error->code == ERROR_GUARD_REFUSED || error->code == ERROR_GUARD_UNPROVED;
+}
+
+/* From the plan to the outcome. */
+static int follow(struct core *core, const struct proposal *proposal, struct plan *plan,
+		  bool dry_run, struct outcome *outcome, struct error *error)
+{
+	int r = 0;
+
+	outcome->steps_count = plan->steps_count;
+	outcome->steps = plan_steps_to_json(plan, STEPS_TOLD);
+	outcome->waiting = json_incref(plan->waiting);
+	if (!outcome->steps)
+		r = error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
+	if (r >= 0 && !proposal->unguarded)
+		r = guard_check(core, plan, error);
+	if (r < 0)
+		return r;
+	if (dry_run) {
+		outcome->state = TRANSACTION_PLANNED;
+		return 0;
+	}
+	return plan->changes_count ? carry_out(core, proposal, plan, outcome, error)
+				   : leave_unchanged(core, proposal, outcome, error);
+}
+
 int transaction_run(struct core *core, struct proposal *proposal, bool dry_run, struct outcome *ret,
 		    struct error *error)
 {
@@ -253,19 +282,13 @@ int transaction_run(struct core *core, struct proposal *proposal, bool dry_run, 
 	if (r < 0)
 		return r;
 
-	outcome.steps_count = plan.steps_count;
-	outcome.steps = plan_steps_to_json(&plan, STEPS_TOLD);
-	outcome.waiting = json_incref(plan.waiting);
-	if (!outcome.steps)
-		r = error_set(error, ERROR_OUT_OF_MEMORY, NULL, "cannot plan");
-	if (r >= 0 && !proposal->unguarded)
-		r = guard_check(core, &plan, error);
-	if (r >= 0 && dry_run)
-		outcome.state = TRANSACTION_PLANNED;
-	else if (r >= 0 && plan.changes_count == 0)
-		r = leave_unchanged(core, proposal, &outcome, error);
-	else if (r >= 0)
-		r = carry_out(core, proposal, &plan, &outcome, error);
+	r = follow(core, proposal, &plan, dry_run, &outcome, error);
+	/* What the kernel refuses of what had waited is left to convergence: without it, too, the
+	 * plan is judged. */
+	if (r < 0 && !dry_run && !is_refusal(error) && plan_forget_revived(&plan)) {
+		outcome_clear(&outcome);
+		r = follow(core, proposal, &plan, dry_run, &outcome, error);
+	}
 	plan_clear(&plan);
 	if (r < 0 || !ret)
 		outcome_clear(&outcome);

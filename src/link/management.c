@@ -13,6 +13,7 @@
 struct manager {
 	struct correspondent at;
 	char words[96];	 /* who it is */
+	bool is_stated;	 /* and so must be reached for ever, not until he leaves */
 	bool is_strange; /* others speak for him: see is_stranger() */
 };
 
@@ -99,7 +100,7 @@ static bool concerns(struct core *core, const struct plan *plan, const struct ip
 {
 	const struct step *step = NULL;
 
-	while ((step = plan_next_step(plan, step)))
+	while ((step = plan_next_any_step(plan, step)))
 		if (step_concerns(core, step, peer))
 			return true;
 	return false;
@@ -134,7 +135,7 @@ static const char *culprit(const struct judging *judging, const struct view *vie
 	const struct step *step = NULL, *found = NULL;
 	bool was_kept = true;
 
-	while ((step = plan_next_step(view->after.plan, step))) {
+	while ((step = outlook_next_step(&view->after, step))) {
 		bool is_kept;
 
 		if (!step_concerns(judging->core, step, &peer))
@@ -181,12 +182,15 @@ static int refuse(const struct judging *judging, const struct view *view,
 	return r;
 }
 
-/* An administrator who says that he will look for himself may go where nobody can see ahead. */
+/* An administrator who says that he will look for himself may go where nobody can see ahead; and
+ * what intent says already is made so again, as soon as nobody is at work who would notice. */
 static bool may_pass(const struct judging *judging, const struct view *view,
 		     const struct manager *manager)
 {
 	if (plan_asker(judging->plan) == ASKER_ADMINISTRATOR &&
 	    plan_awaits_confirmation(judging->plan))
+		return true;
+	if (plan_restores(judging->plan) && (manager->is_stated || manager->is_strange))
 		return true;
 	return !view->is_later && (plan_is_proved_by(judging->plan, &manager->at.remote) ||
 				   (manager->is_strange && judging->is_proved));
@@ -251,7 +255,7 @@ static bool is_stranger(const struct judging *judging, const struct session *ses
 static bool may_be_left(const struct judging *judging, const struct session *session)
 {
 	return judging->knows_some && !session_is_at_work(session) &&
-	       plan_asker(judging->plan) == ASKER_ADMINISTRATOR;
+	       plan_asker(judging->plan) != ASKER_AGENT;
 }
 
 static int judge_session(const struct judging *judging, const struct session *session)
@@ -276,7 +280,7 @@ static int judge_session(const struct judging *judging, const struct session *se
 static int judge_point(const struct judging *judging, const struct ip_prefix *stated,
 		       const struct ip_address *address)
 {
-	struct manager manager = {.at = {.remote = *address}};
+	struct manager manager = {.at = {.remote = *address}, .is_stated = true};
 	const struct ip_prefix point = prefix_of(address);
 	char text[IP_PREFIX_TEXT_MAX];
 
@@ -319,7 +323,7 @@ static int judge_stated(const struct judging *judging, const struct ip_prefix *s
 	unsigned count = 0;
 	int r = judge_point(judging, stated, &stated->address);
 
-	while (r >= 0 && (step = plan_next_step(judging->plan, step))) {
+	while (r >= 0 && (step = plan_next_any_step(judging->plan, step))) {
 		const struct ip_prefix *part = step_part(step);
 		struct ip_prefix network;
 
@@ -366,7 +370,7 @@ static int view_init(struct judging *judging, unsigned which)
 
 	if (r >= 0)
 		r = outlook_init(&view->after, judging->core, judging->plan, NULL);
-	view->when = which == VIEW_PLUGGED ? " once what is unplugged is plugged in" : "";
+	view->when = which == VIEW_PLUGGED ? " once its cable is in" : "";
 	view->is_later = which == VIEW_PLUGGED;
 	view->before.plugged = view->after.plugged = which == VIEW_PLUGGED;
 	return r;

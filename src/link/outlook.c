@@ -11,7 +11,8 @@ const struct step *outlook_next_step(const struct outlook *outlook, const struct
 {
 	if (!outlook->plan || (cursor && cursor == outlook->until))
 		return NULL;
-	return plan_next_step(outlook->plan, cursor);
+	return outlook->plugged ? plan_next_any_step(outlook->plan, cursor)
+				: plan_next_step(outlook->plan, cursor);
 }
 
 const struct step *outlook_step(const struct outlook *outlook, const struct resource_type *type,
@@ -57,6 +58,24 @@ static bool is_removed(const struct outlook *outlook, const struct link *link, u
 	return below && depth < LINK_DEPTH_MAX && is_removed(outlook, below, depth + 1);
 }
 
+/* Does something wait for the link, which is to come by itself? */
+static bool is_awaited(const struct outlook *outlook, const char *name)
+{
+	const struct step *step = NULL;
+
+	if (!outlook->plan || !outlook->plugged)
+		return false;
+	while ((step = plan_next_waiting(outlook->plan, step))) {
+		const char *names[RESOURCE_LINKS_MAX];
+		unsigned count = step->type->needs ? step->type->needs(step->after, names) : 0;
+
+		for (unsigned i = 0; i < count; i++)
+			if (strcmp(names[i], name) == 0)
+				return true;
+	}
+	return false;
+}
+
 /* The device that the plan makes and that is, or brings, the link; NULL where there is none. */
 static const struct device_spec *device_made(const struct outlook *outlook, const char *name)
 {
@@ -72,7 +91,8 @@ bool outlook_link_is_there(const struct outlook *outlook, const char *name)
 {
 	const struct link *link = link_now(outlook, name);
 
-	return (link && !is_removed(outlook, link, 0)) || device_made(outlook, name);
+	return (link && !is_removed(outlook, link, 0)) || device_made(outlook, name) ||
+	       is_awaited(outlook, name);
 }
 
 static const char *controller(const struct outlook *outlook, const char *name)
@@ -95,6 +115,8 @@ bool outlook_link_is_up(const struct outlook *outlook, const char *name)
 
 	if (!outlook_link_is_there(outlook, name))
 		return false;
+	if (is_awaited(outlook, name))
+		return true;
 	if (after && after->settings.fields & LINK_FIELD_UP)
 		return after->settings.up;
 	return link && link->flags & IFF_UP;
@@ -132,6 +154,8 @@ static struct body body_of(const struct outlook *outlook, const char *name)
 {
 	const struct link *link = link_now(outlook, name), *below;
 
+	if (!link && !device_made(outlook, name))
+		return (struct body){NATURE_CABLE, ""};
 	if (!link)
 		return body_of_made(device_made(outlook, name), name);
 	below = link_below(outlook, link);
@@ -206,7 +230,7 @@ static enum hop_state ports_carry(const struct outlook *outlook, const char *dev
 
 static enum hop_state cable_carries(const struct outlook *outlook, const struct link *link)
 {
-	if (link->carrier || outlook->plugged)
+	if (!link || link->carrier || outlook->plugged)
 		return HOP_CARRIES;
 	/* What is set up now has told nothing yet. */
 	return link->flags & IFF_UP ? HOP_DEAD : HOP_DOUBTFUL;

@@ -16,9 +16,9 @@
 
 struct outlook {
 	struct core *core;
-	const struct plan *plan;   /* NULL: as it is */
-	const struct step *until;  /* the last step that counts; NULL: all do */
-	bool plugged;		   /* as if every cable were in */
+	const struct plan *plan;  /* NULL: as it is */
+	const struct step *until; /* the last step that counts; NULL: all do */
+	bool plugged; /* as if every cable were in, and all that something waits for were there */
 	bool others_match;	   /* see struct path_world */
 	struct rule *added;	   /* owned: the rules of the plan, */
 	const struct rule **rules; /* owned: and all that there would be, in their order */

@@ -1,11 +1,13 @@
 """The guard rail management.path: whoever manages the host is reached by every change, or it is
 refused with the step that would cut him off."""
 
+import json
 import time
 from typing import Any
 
 import pytest
 from test_access import as_user, install_client, session
+from test_proved import at_door, door, settled, visitor  # noqa: F401
 
 from lab.daemon import Daemon
 from lab.host import wait_for
@@ -25,7 +27,7 @@ def daemon(home, start_daemon) -> Daemon:
 def kernel(daemon: Daemon) -> dict[str, Any]:
     host = daemon.host
     return {"routes": host.output("ip", "route", "show", "table", "all"),
-            "rules": host.output("ip", "rule"), "addresses": host.output("ip", "-o", "-4", "addr")}  # fmt: skip
+            "rules": host.output("ip", "rule"), "addresses": host.addresses("eth0")}  # fmt: skip
 
 
 def rule(**members: Any) -> dict[str, Any]:
@@ -72,7 +74,15 @@ REFUSED = {
 
 
 def apply(daemon: Daemon, layout: dict[str, Any], **options: Any) -> dict[str, Any]:
-    return daemon.call("net.apply", links=layout.pop("links", []), **layout, **options)
+    return daemon.call("net.apply", **({"links": []} | layout), **options)
+
+
+def as_agent(daemon: Daemon, tool: str, **arguments: Any) -> dict[str, Any]:
+    """A call as the agent; the answer, or the refusal."""
+    words = [f"{name}={value if isinstance(value, str) else json.dumps(value)}"
+             for name, value in arguments.items()]  # fmt: skip
+    result = as_user(daemon, "call", tool, "--json", *words)
+    return json.loads(result.stdout) if result.returncode == 0 else json.loads(result.stderr)["error"]
 
 
 def refusal(daemon: Daemon, layout: dict[str, Any], **options: Any) -> dict[str, Any]:
@@ -89,3 +99,50 @@ def test_nobody_is_cut_off(home, daemon, layout, resource):
             assert error["guard"] == "management.path" and error["resource"] == resource, error
             assert ROUTER in error["message"] and "now by" in error["message"]
         assert kernel(daemon) == before
+
+
+# What waits
+
+
+LATE = {"destination": f"{ROUTER}/32", "link": "m0"}
+LATE_ID = f"route/254/{ROUTER}/32/0"
+WAITS = {"links": [{"name": "m0", "kind": "macvlan", "macvlan": {"parent": "late0"},
+                    "ignore_dead_routes": False}], "routes": [LATE]}  # fmt: skip
+MAKES_LATE = {"links": [{"name": "late0", "kind": "veth", "veth": {"peer": "late1"}}]}
+
+
+def test_what_waits_is_judged_as_it_would_be(home, daemon):
+    """Nobody is connected yet where it is the router's way that would change."""
+    with session(daemon.host, home["router"]):
+        settled()
+        error = as_agent(daemon, "net.apply", **WAITS)
+        assert error["code"] == "guard.unproved" and error["resource"] == LATE_ID
+    settled()
+    assert apply(daemon, WAITS)["waiting"]
+
+
+def test_what_waits_is_part_of_the_plan_that_makes_its_link(home, daemon):
+    before = kernel(daemon)
+    assert apply(daemon, WAITS)["waiting"]
+    with session(daemon.host, home["router"]):
+        settled()
+        error = refusal(daemon, MAKES_LATE)
+        assert error["code"] == "guard.refused" and error["resource"] == LATE_ID, error
+        assert kernel(daemon) == before
+    settled()
+    steps = apply(daemon, MAKES_LATE)["steps"]
+    assert LATE_ID in [step["resource"] for step in steps]
+    assert "m0" in daemon.host.output("ip", "route", "get", ROUTER)
+
+
+def test_what_waits_is_not_made_over_somebody_at_work(home, daemon, door):
+    """A link that somebody plugs in is no plan; but convergence asks the guard rails, too."""
+    host = daemon.host
+    assert apply(daemon, {"routes": [LATE | {"link": "late0"}]})["waiting"]
+    with visitor(home["router"], at_door(daemon), size=16384):
+        settled()
+        last = daemon.last_event()
+        host.run("ip", "link", "add", "late0", "type", "veth", "peer", "name", "late1")
+        daemon.wait_for_event("resource.failed", after=last, words="management.path")
+        assert "eth0" in host.output("ip", "route", "get", ROUTER)
+    wait_for(lambda: "late0" in host.output("ip", "route", "get", ROUTER), 10)
