@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "compare.h"
+#include "cut.h"
 #include "decode.h"
 #include "encode.h"
 #include "field.h"
@@ -161,6 +162,30 @@ static int change_kernel(struct firewall_service *service, struct live_change *c
 	return r < 0 ? r : commit(service, &change->batch, refusal);
 }
 
+/* A denial, and the end of a permission, are also about connections that stand. The rule itself is
+ * in the kernel by then, and stays: what could not be cut is told. */
+static void cut_what_ended(struct firewall_service *service,
+			   const struct firewall_rule_spec *before,
+			   const struct firewall_rule_spec *after)
+{
+	const struct firewall_rule_spec *rule = NULL;
+	int r;
+
+	if (after && after->action == ACTION_DENY && !after->keep_established)
+		rule = after;
+	else if (before && !after && before->action == ACTION_ALLOW && !before->keep_established)
+		rule = before;
+	if (!rule || !service->loaded)
+		return;
+	r = firewall_cut(service, service->core, &service->policy, rule);
+	if (r < 0)
+		core_publish(service->core, "firewall.not_cut", NULL,
+			     "connections that a rule ended may live on: %s", strerror(-r));
+	else if (r > 0)
+		core_publish(service->core, "firewall.cut", json_pack("{s:i}", "connections", r),
+			     "%d connections were cut: what let them in has ended", r);
+}
+
 int firewall_change_rule(struct firewall_service *service, const struct firewall_rule_spec *before,
 			 const struct firewall_rule_spec *after, struct error *error)
 {
@@ -181,8 +206,10 @@ int firewall_change_rule(struct firewall_service *service, const struct firewall
 	/* The table is gone: somebody flushed it. It comes back with all that stands in it. */
 	if (r == -ENOENT)
 		return firewall_load(service, &service->policy, error);
-	if (r >= 0)
+	if (r >= 0) {
+		cut_what_ended(service, before, after);
 		return 0;
+	}
 	if (after && live_has(&service->live, after))
 		(void)live_remove(&service->live, after, NULL);
 	if (before && live_add(&service->live, before, NULL) < 0)
@@ -233,11 +260,12 @@ static int see(struct live_element *element, const struct set_element *kernel, v
 	struct seeing *seeing = userdata;
 	char name[RULESET_NAME_MAX];
 	struct set_element found;
+	bool ended = element->expires && element->expires < clock_realtime_usec();
 	int r = 1;
 
-	if (element->expires && element->expires < clock_realtime_usec())
-		return 0;
-	if (element->seen != seeing->service->look)
+	/* What the kernel let expire is there until its rule is removed: then what stands is cut.
+	 */
+	if (!ended && element->seen != seeing->service->look)
 		r = netfilter_get_element(seeing->service->netfilter, FIREWALL_TABLE,
 					  live_set_name(element->set, name), kernel, &found);
 	if (r > 0)

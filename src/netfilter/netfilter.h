@@ -10,6 +10,7 @@
  *
  *     batch.c      messages that the kernel takes all or none of
  *     elements.c   elements of sets: adding, removing, reading
+ *     flows.c      connections that are tracked: reading and cutting them
  *     watch.c      that somebody else changed the ruleset
  */
 #pragma once
@@ -121,6 +122,25 @@ int netfilter_each_element_of(struct netfilter *netfilter, uint8_t family, const
 /* The element of this key: 1 and `ret` filled, 0 where there is none. */
 int netfilter_get_element(struct netfilter *netfilter, const char *table, const char *set,
 			  const struct set_element *key, struct set_element *ret);
+
+/* ---- connections ---- */
+
+/* A connection that the kernel tracks, by its first packet. */
+struct flow {
+	struct ip_address source, destination;
+	uint8_t protocol;
+	uint16_t source_port, destination_port; /* 0 where the protocol has none */
+	uint32_t status;			/* bits IPS_* */
+	uint32_t id;				/* the kernel's */
+	uint16_t zone;
+};
+
+/* Passes each connection on until `receive` returns other than 0, which is then returned. */
+int netfilter_each_flow(struct netfilter *netfilter,
+			int (*receive)(const struct flow *flow, void *userdata), void *userdata);
+/* Ends the tracking of a connection of a protocol with ports: its next packet is a first one. One
+ * that is gone is no error. */
+int netfilter_cut_flow(struct netfilter *netfilter, const struct flow *flow);
 
 /* ---- watch ---- */
 

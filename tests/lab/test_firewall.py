@@ -327,6 +327,56 @@ def test_text_is_text(enforced):
     enforced.refusal("firewall.remove", rule=NASTY)
 
 
+# Connections that stand
+
+
+@contextmanager
+def connection(client: Host, address: str, port: int = 80) -> Iterator[socket.socket]:
+    with client.entered():
+        end = socket.create_connection((address, port), timeout=0.6)
+    with end:
+        yield end
+
+
+def lives(end: socket.socket) -> bool:
+    try:
+        end.sendall(b"x")
+        return end.recv(1) == b"x"
+    except OSError:
+        return False
+
+
+@pytest.mark.parametrize("how", ["remove", "deny", "expire", "deny elsewhere", "remove covered"])
+def test_end_of_a_rule_cuts_what_stands(home, enforced, how):
+    router, address = home["router"], address_of(home["host"])
+    enforced.call("firewall.allow", port=80, **({"expires_in": 1} if how == "expire" else {}))
+    if how == "remove covered":
+        enforced.call("firewall.allow", port=80, source="192.168.1.0/24")
+        enforced.call("firewall.allow", ports=["80", "81"])
+    with connection(router, address) as end, connection(router, address, 22) as other:
+        assert lives(end) and lives(other)
+        if how.startswith("remove"):
+            enforced.call("firewall.remove", rule="firewall_rule/input/allow/tcp/80")
+        elif how == "deny":
+            enforced.call("firewall.deny", port=80, source="192.168.1.0/24")
+        elif how == "deny elsewhere":
+            enforced.call("firewall.deny", port=80, source="192.168.1.77")
+        else:
+            time.sleep(1.5)
+        assert lives(end) == (how in ("deny elsewhere", "remove covered"))
+        assert lives(other)
+
+
+def test_established_may_be_kept(home, enforced):
+    router, address = home["router"], address_of(home["host"])
+    enforced.call("firewall.allow", port=80)
+    with connection(router, address) as end:
+        assert lives(end)
+        enforced.call("firewall.deny", port=80, keep_established=True)
+        assert lives(end)
+    assert tries(router, address, 80) == "silent"
+
+
 # The guard rails: proved before, with a packet as the counterexample
 
 
