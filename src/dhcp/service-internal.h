@@ -106,8 +106,9 @@ bool worker_recall_lease(const struct worker *worker, struct dhcp_lease *ret, bo
 void worker_forget_lease(struct worker *worker);
 /* The address that intent derives from this client, or NULL. */
 const struct resource *worker_address_in_intent(const struct worker *worker);
-/* Ethernet before wireless; of one kind, in the order of their appearance. A link that had a metric
- * keeps it. */
+/* Ethernet before wireless; of one kind, in the order of their appearance. */
+uint32_t worker_free_metric(struct worker *worker, const struct link *link);
+/* The same, or what was stated, or what the link had before a restart. */
 uint32_t worker_choose_metric(struct worker *worker, const struct link *link);
 /* Schedules that intent follows the lease, with this reason; or with the last one again. */
 void worker_schedule_derivation(struct worker *worker, const char *why);

@@ -83,8 +83,13 @@ int service_run_client(struct dhcp_service *service, const struct dhcp_spec *spe
 		worker = NULL;
 	}
 	if (worker) {
+		bool was_stated = worker->spec.metric && !spec->metric;
+
 		worker->spec = *spec;
-		worker->metric = spec->metric ?: worker->metric;
+		if (spec->metric)
+			worker->metric = spec->metric;
+		else if (was_stated)
+			worker->metric = worker_free_metric(worker, link);
 		worker->asked = true;
 		worker_local_end(worker);
 		if (!dhcp_client_lease(worker->client))

@@ -93,14 +93,19 @@ static void reserve_of_others(struct metrics *metrics, void *userdata)
 			metrics_take(metrics, other->metric);
 }
 
+uint32_t worker_free_metric(struct worker *worker, const struct link *link)
+{
+	return observed_free_metric(core_observed(worker->service->core), link, reserve_of_others,
+				    worker);
+}
+
 uint32_t worker_choose_metric(struct worker *worker, const struct link *link)
 {
-	const struct observed *observed = core_observed(worker->service->core);
 	uint32_t metric = worker->spec.metric ?: metric_in_intent(worker);
 
 	if (metric || worker->spec.as_found)
 		return metric;
-	return observed_free_metric(observed, link, reserve_of_others, worker);
+	return worker_free_metric(worker, link);
 }
 
 /* ---- intent follows the lease ---- */

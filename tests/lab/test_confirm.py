@@ -41,3 +41,13 @@ def test_rollback_of_one_leaves_the_others(daemon):
     daemon.call("tx.confirm", transaction=kept[1])
     wait_for(lambda: "10.20.50.0/24" not in routes(daemon), 20)
     assert routes(daemon) == {f"10.20.{number}.0/24" for number in range(3)}
+
+
+def test_metric_that_nobody_confirmed_is_not_kept(daemon):
+    def metrics() -> list[int]:
+        return [route["metric"] for route in daemon.host.default_routes()]
+
+    before = metrics()
+    daemon.call("net.configure", link="eth0", method="dhcp", metric=50, confirm_within=1)
+    wait_for(lambda: metrics() == [50], 3)
+    wait_for(lambda: metrics() == before, 5)
