@@ -133,6 +133,11 @@ bool plan_takes_links_of(const struct plan *plan, const struct resource *resourc
 /* Does a step of the plan remove a link that the step's `after` needs? */
 bool plan_removes_links_of(const struct plan *plan, const struct step *step);
 
+/* undo.c: adds to the proposal what takes the transaction back, but for what a later one changed.
+ */
+int undo_propose(struct core *core, uint64_t number, struct proposal *proposal,
+		 struct error *error);
+
 /* guard.c */
 int guard_check(struct core *core, const struct plan *plan, struct error *error);
 

@@ -42,6 +42,16 @@ bool plan_is_proved_by(const struct plan *plan, const struct ip_address *peer);
 /* Is it made so again, as intent says already? */
 bool plan_restores(const struct plan *plan);
 
+/*
+ * What nobody has confirmed goes at its deadline, whatever was built on it. For each unconfirmed
+ * transaction, and for all of them together (number 0), passes to `weigh` the plan that takes it
+ * back, and the same with the steps of `plan` besides. Ends with what `weigh` returns other than 0,
+ * or with a negative errno; else 0.
+ */
+typedef int (*plan_weigh_t)(const struct plan *withdrawal, const struct plan *both, uint64_t number,
+			    void *userdata);
+int plan_each_withdrawal(const struct plan *plan, plan_weigh_t weigh, void *userdata);
+
 /* What becomes of one resource of intent. */
 struct change {
 	const char *id;		       /* of the proposal or of intent, borrowed */

@@ -139,6 +139,14 @@ void undone_publish(struct core *core, uint64_t number, const char *why)
 		     "transaction %llu was undone: %s", (unsigned long long)number, why);
 }
 
+int undo_propose(struct core *core, uint64_t number, struct proposal *proposal, struct error *error)
+{
+	_cleanup_json_ json_t *entry = NULL;
+	int r = journal_get(core->store, number, &entry, error);
+
+	return r < 0 ? r : undo_edits(core, entry, number, true, proposal, error);
+}
+
 /* How an entry is undone. */
 struct undoing {
 	uint64_t number;

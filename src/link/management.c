@@ -1,5 +1,6 @@
 #include "management.h"
 
+#include <inttypes.h>
 #include <linux/rtnetlink.h>
 #include <stdio.h>
 #include <string.h>
@@ -20,19 +21,19 @@ struct manager {
 /* What a plan does, from several points of view. */
 struct view {
 	struct outlook before, after;
-	const char *when; /* that it shows, for a refusal: "" for at once */
-	bool is_later;	  /* asking him right after the change proves nothing of it */
+	char when[64];		/* that it shows, for a refusal: "" for at once */
+	bool is_later;		/* asking him right after the change proves nothing of it */
+	enum path_verdict most; /* that it can say */
 };
-
-enum { VIEW_NOW, VIEW_PLUGGED, _VIEW_MAX };
 
 struct judging {
 	struct core *core;
 	const struct plan *plan;
 	struct sessions *sessions;
-	struct view views[_VIEW_MAX];
-	bool is_proved;	 /* by somebody, if not by all */
-	bool knows_some; /* who is more than connected */
+	struct view now;
+	const struct view *view; /* that is judged */
+	bool is_proved;		 /* by somebody, if not by all */
+	bool knows_some;	 /* who is more than connected */
 	struct error *error;
 };
 
@@ -114,9 +115,10 @@ static struct ip_prefix prefix_of(const struct ip_address *address)
 /* ---- the counterexample ---- */
 
 /* With the steps up to this one. Where memory is short, the step is not found. */
-static enum path_verdict verdict_until(const struct judging *judging, const struct view *view,
-				       const struct manager *manager, const struct step *until)
+static enum path_verdict verdict_until(const struct judging *judging, const struct manager *manager,
+				       const struct step *until)
 {
+	const struct view *view = judging->view;
 	_cleanup_outlook_ struct outlook after;
 	struct finding finding;
 
@@ -128,9 +130,9 @@ static enum path_verdict verdict_until(const struct judging *judging, const stru
 }
 
 /* The step after which he is not reached any more, for good: "" where none is found. */
-static const char *culprit(const struct judging *judging, const struct view *view,
-			   const struct manager *manager)
+static const char *culprit(const struct judging *judging, const struct manager *manager)
 {
+	const struct view *view = judging->view;
 	const struct ip_prefix peer = prefix_of(&manager->at.remote);
 	const struct step *step = NULL, *found = NULL;
 	bool was_kept = true;
@@ -140,7 +142,7 @@ static const char *culprit(const struct judging *judging, const struct view *vie
 
 		if (!step_concerns(judging->core, step, &peer))
 			continue;
-		is_kept = verdict_until(judging, view, manager, step) == PATH_KEPT;
+		is_kept = verdict_until(judging, manager, step) == PATH_KEPT;
 		if (was_kept && !is_kept)
 			found = step;
 		was_kept = is_kept;
@@ -166,42 +168,41 @@ static void hint(const struct judging *judging, const struct finding *finding)
 			   "the way that is, or ask an administrator");
 }
 
-static int refuse(const struct judging *judging, const struct view *view,
-		  const struct manager *manager, const struct finding *finding)
+static int refuse(const struct judging *judging, const struct manager *manager,
+		  const struct finding *finding)
 {
 	char before[PATH_TEXT_MAX], after[PATH_TEXT_MAX];
 	bool is_lost = finding->verdict == PATH_LOST;
 	int r = error_set(judging->error, is_lost ? ERROR_GUARD_REFUSED : ERROR_GUARD_UNPROVED,
 			  NULL, "management.path: %s would %s %s%s; now by %s, then by %s",
 			  manager->words, is_lost ? "lose" : "not be known to keep", finding->what,
-			  view->when, path_print(&finding->before, before),
+			  judging->view->when, path_print(&finding->before, before),
 			  path_print(&finding->after, after));
 
 	hint(judging, finding);
-	error_counterexample(judging->error, "management.path", culprit(judging, view, manager));
+	error_counterexample(judging->error, "management.path", culprit(judging, manager));
 	return r;
 }
 
 /* An administrator who says that he will look for himself may go where nobody can see ahead; and
  * what intent says already is made so again, as soon as nobody is at work who would notice. */
-static bool may_pass(const struct judging *judging, const struct view *view,
-		     const struct manager *manager)
+static bool may_pass(const struct judging *judging, const struct manager *manager)
 {
 	if (plan_asker(judging->plan) == ASKER_ADMINISTRATOR &&
 	    plan_awaits_confirmation(judging->plan))
 		return true;
 	if (plan_restores(judging->plan) && (manager->is_stated || manager->is_strange))
 		return true;
-	return !view->is_later && (plan_is_proved_by(judging->plan, &manager->at.remote) ||
-				   (manager->is_strange && judging->is_proved));
+	return !judging->view->is_later && (plan_is_proved_by(judging->plan, &manager->at.remote) ||
+					    (manager->is_strange && judging->is_proved));
 }
 
 /* What shows later is no news where it is the way that is now, or that which is judged at once. */
-static void weigh_view(const struct judging *judging, const struct view *view,
-		       const struct manager *manager, struct finding *ret)
+static void weigh_view(const struct judging *judging, const struct manager *manager,
+		       struct finding *ret)
 {
-	const struct view *now = &judging->views[VIEW_NOW];
-	const struct outlook *known[] = {&now->before, &now->after};
+	const struct outlook *known[] = {&judging->now.before, &judging->now.after};
+	const struct view *view = judging->view;
 
 	weigh(&view->before, &view->after, &manager->at, ret);
 	for (size_t i = 0; view->is_later && i < ARRAY_SIZE(known); i++) {
@@ -213,23 +214,18 @@ static void weigh_view(const struct judging *judging, const struct view *view,
 		if (otherwise.verdict < ret->verdict)
 			*ret = otherwise;
 	}
-	if (view->is_later)
-		ret->verdict = MIN(ret->verdict, PATH_UNPROVED);
+	ret->verdict = MIN(ret->verdict, view->most);
 }
 
 static int judge(const struct judging *judging, const struct manager *manager)
 {
-	for (unsigned i = 0; i < _VIEW_MAX; i++) {
-		const struct view *view = &judging->views[i];
-		struct finding finding;
+	struct finding finding;
 
-		weigh_view(judging, view, manager, &finding);
-		if (finding.verdict == PATH_KEPT ||
-		    (finding.verdict == PATH_UNPROVED && may_pass(judging, view, manager)))
-			continue;
-		return refuse(judging, view, manager, &finding);
-	}
-	return 0;
+	weigh_view(judging, manager, &finding);
+	if (finding.verdict == PATH_KEPT ||
+	    (finding.verdict == PATH_UNPROVED && may_pass(judging, manager)))
+		return 0;
+	return refuse(judging, manager, &finding);
 }
 
 /* ---- who is connected ---- */
@@ -338,12 +334,12 @@ static int judge_stated(const struct judging *judging, const struct ip_prefix *s
 	return r;
 }
 
-/* ---- the guard rail ---- */
+/* ---- from several points of view ---- */
 
-static int judge_all(struct judging *judging)
+/* Who manages the host, as far as it matters for the others. */
+static void look_at_managers(struct judging *judging)
 {
 	const struct sessions *sessions = judging->sessions;
-	int r = 0;
 
 	for (unsigned i = 0; i < sessions->count; i++) {
 		judging->is_proved |= plan_is_proved_by(judging->plan, &sessions->list[i].remote);
@@ -355,6 +351,13 @@ static int judge_all(struct judging *judging)
 		judging->is_proved |= plan_is_proved_by(judging->plan, peer);
 		judging->knows_some |= ip_address_is_set(peer);
 	}
+}
+
+static int judge_all(const struct judging *judging)
+{
+	const struct sessions *sessions = judging->sessions;
+	int r = 0;
+
 	for (unsigned i = 0; r >= 0 && i < sessions->count; i++)
 		r = judge_session(judging, &sessions->list[i]);
 	for (unsigned i = 0; r >= 0 && i < sessions->stated_count; i++)
@@ -363,34 +366,93 @@ static int judge_all(struct judging *judging)
 	return r;
 }
 
-static int view_init(struct judging *judging, unsigned which)
+static int no_memory(struct error *error)
 {
-	struct view *view = &judging->views[which];
-	int r = outlook_init(&view->before, judging->core, NULL, NULL);
+	return error_set(error, ERROR_OUT_OF_MEMORY, NULL, "management.path cannot be judged");
+}
+
+static int view_init(const struct judging *judging, const struct plan *before,
+		     const struct plan *after, struct view *ret)
+{
+	int r = outlook_init(&ret->before, judging->core, before, NULL);
 
 	if (r >= 0)
-		r = outlook_init(&view->after, judging->core, judging->plan, NULL);
-	view->when = which == VIEW_PLUGGED ? " once its cable is in" : "";
-	view->is_later = which == VIEW_PLUGGED;
-	view->before.plugged = view->after.plugged = which == VIEW_PLUGGED;
-	return r;
+		r = outlook_init(&ret->after, judging->core, after, NULL);
+	return r < 0 ? no_memory(judging->error) : 0;
+}
+
+static void view_clear(struct view *view)
+{
+	outlook_clear(&view->before);
+	outlook_clear(&view->after);
+}
+
+static int judge_now(struct judging *judging)
+{
+	int r = view_init(judging, NULL, judging->plan, &judging->now);
+
+	judging->now.most = PATH_LOST;
+	judging->view = &judging->now;
+	return r < 0 ? r : judge_all(judging);
+}
+
+static int judge_plugged(struct judging *judging)
+{
+	_cleanup_(view_clear) struct view view = {.when = " once its cable is in",
+						  .is_later = true,
+						  .most = PATH_UNPROVED};
+	int r = view_init(judging, NULL, judging->plan, &view);
+
+	view.before.plugged = view.after.plugged = true;
+	judging->view = &view;
+	return r < 0 ? r : judge_all(judging);
+}
+
+/* Ends with 1 where it is refused. */
+static int judge_withdrawn(const struct plan *withdrawal, const struct plan *both, uint64_t number,
+			   void *userdata)
+{
+	struct judging *judging = userdata;
+	_cleanup_(view_clear) struct view view = {.is_later = true, .most = PATH_LOST};
+	int r = view_init(judging, withdrawal, both, &view);
+
+	if (number)
+		snprintf(view.when, sizeof(view.when),
+			 " once transaction %" PRIu64 " is taken back", number);
+	else
+		snprintf(view.when, sizeof(view.when),
+			 " once what awaits confirmation is taken back");
+	judging->view = &view;
+	return r < 0 || judge_all(judging) < 0;
+}
+
+static int judge_withdrawals(struct judging *judging)
+{
+	int r = plan_each_withdrawal(judging->plan, judge_withdrawn, judging);
+
+	if (r > 0)
+		return error_code_errno(judging->error->code);
+	return r < 0 ? error_set(judging->error, ERROR_GUARD_REFUSED, NULL,
+				 "management.path: what awaits confirmation could not be read: %s",
+				 strerror(-r))
+		     : 0;
 }
 
 static int management_judge(struct judging *judging)
 {
-	int r = 0;
+	int r;
 
-	for (unsigned i = 0; r >= 0 && i < _VIEW_MAX; i++)
-		r = view_init(judging, i);
-	r = r < 0 ? error_set(judging->error, ERROR_OUT_OF_MEMORY, NULL,
-			      "management.path cannot be judged")
-		  : judge_all(judging);
-	for (unsigned i = 0; i < _VIEW_MAX; i++) {
-		outlook_clear(&judging->views[i].before);
-		outlook_clear(&judging->views[i].after);
-	}
+	look_at_managers(judging);
+	r = judge_now(judging);
+	if (r >= 0)
+		r = judge_plugged(judging);
+	if (r >= 0)
+		r = judge_withdrawals(judging);
+	view_clear(&judging->now);
 	return r;
 }
+
+/* ---- the guard rail ---- */
 
 /* Who is connected is asked only where it matters: the kernel walks a table of all connections. */
 static int management_check(struct core *core, const struct plan *plan, void *userdata,

@@ -146,3 +146,40 @@ def test_what_waits_is_not_made_over_somebody_at_work(home, daemon, door):
         daemon.wait_for_event("resource.failed", after=last, words="management.path")
         assert "eth0" in host.output("ip", "route", "get", ROUTER)
     wait_for(lambda: "late0" in host.output("ip", "route", "get", ROUTER), 10)
+
+
+# What goes by itself
+
+
+def test_nobody_builds_on_what_is_not_confirmed(home, daemon):
+    """Each step alone is harmless: a route that goes again, then the removal of the one before."""
+    host, internet = daemon.host, home["internet"]
+    internet.run("ip", "route", "add", "192.168.1.0/24", "via", "198.51.100.2")
+    home["router"].run("nft", "flush ruleset")
+    address = host.addresses("eth0")[0]
+    static = {"link": "eth0", "method": "static", "addresses": [address]}
+    daemon.call("net.configure", **static, gateway=ROUTER)
+    spare = {"destination": "198.51.100.0/24", "gateway": ROUTER}
+    with session(host, internet):
+        settled()
+        number = daemon.call("net.route_add", **spare, confirm_within=60)["transaction"]
+        error = daemon.refusal("net.configure", **static)
+        assert error["code"] == "guard.refused" and f"transaction {number}" in error["message"]
+        daemon.call("tx.confirm", transaction=number)
+        daemon.call("net.configure", **static)
+        assert host.pings("198.51.100.1")
+
+
+def test_what_expires_does_not_go_while_somebody_needs_it(home, daemon):
+    host, internet = daemon.host, home["internet"]
+    internet.run("ip", "route", "add", "192.168.1.0/24", "via", "198.51.100.2")
+    home["router"].run("nft", "flush ruleset")
+    address = host.addresses("eth0")[0]
+    static = {"link": "eth0", "method": "static", "addresses": [address]}
+    daemon.call("net.configure", **static, gateway=ROUTER)
+    with session(host, internet):
+        settled()
+        daemon.call("net.route_add", destination="198.51.100.0/24", gateway=ROUTER, expires_in=3)
+        daemon.call("net.configure", **static)
+        daemon.wait_for_event("intent.expiry_failed", words="management.path", timeout=8)
+        assert host.pings("198.51.100.1")
