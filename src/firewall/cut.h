@@ -10,4 +10,4 @@
  * begin. Returns how many, or a negative errno.
  */
 int firewall_cut(struct firewall_service *service, struct core *core,
-		 const struct firewall_policy *policy, const struct firewall_rule_spec *rule);
+		 const struct firewall_rule_spec *rule);

@@ -19,7 +19,7 @@ DEFINE_CLEANUP(struct nftnl_rule *, rule_cleanup, nftnl_rule_free)
 struct maker {
 	struct nftnl_rule *rule;
 	uint8_t family; /* that the rule has asked for so far */
-	bool failed;
+	int failed;	/* a negative errno, or 0 */
 };
 
 static struct nftnl_expr *add(struct maker *maker, const char *name)
@@ -29,7 +29,7 @@ static struct nftnl_expr *add(struct maker *maker, const char *name)
 	if (expression)
 		nftnl_rule_add_expr(maker->rule, expression);
 	else
-		maker->failed = true;
+		maker->failed = -ENOMEM;
 	return expression;
 }
 
@@ -44,14 +44,14 @@ static void set_bytes(struct maker *maker, struct nftnl_expr *expression, uint16
 		      const void *bytes, uint32_t size)
 {
 	if (expression && nftnl_expr_set(expression, attribute, bytes, size) < 0)
-		maker->failed = true;
+		maker->failed = -ENOMEM;
 }
 
 static void set_text(struct maker *maker, struct nftnl_expr *expression, uint16_t attribute,
 		     const char *text)
 {
 	if (expression && nftnl_expr_set_str(expression, attribute, text) < 0)
-		maker->failed = true;
+		maker->failed = -ENOMEM;
 }
 
 /* ---- loading a field into a register ---- */
@@ -177,6 +177,11 @@ static void compare_range(struct maker *maker, const struct match *match)
 	if (packet_value_equal(&match->range.low, &match->range.high)) {
 		compare(maker, match->fields[0], match->negated ? NFT_CMP_NEQ : NFT_CMP_EQ,
 			&match->range.low);
+		return;
+	}
+	/* The kernel compares ranges byte by byte, from the first on. */
+	if (field_of(match->fields[0])->host_order) {
+		maker->failed = -EOPNOTSUPP;
 		return;
 	}
 	width = in_register(match->fields[0], &match->range.low, low);
@@ -333,7 +338,7 @@ static void put_comment(struct maker *maker, const char *text)
 	note[1] = (uint8_t)size;
 	memcpy(note + 2, text, size);
 	if (nftnl_rule_set_data(maker->rule, NFTNL_RULE_USERDATA, note, (uint32_t)size + 2) < 0)
-		maker->failed = true;
+		maker->failed = -ENOMEM;
 }
 
 static int put_rule(struct maker *maker, const struct filter_rule *rule)
@@ -380,7 +385,7 @@ int encode_rule(const struct ruleset *ruleset, const struct filter_chain *chain,
 	if (r < 0)
 		return r;
 	if (maker.failed)
-		return -ENOMEM;
+		return maker.failed;
 	return put_message(ruleset, chain, kernel, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND,
 			   batch);
 }

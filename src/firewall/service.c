@@ -36,6 +36,11 @@ const struct live *firewall_live(const struct firewall_service *service)
 	return &service->live;
 }
 
+const struct firewall_policy *firewall_policy(const struct firewall_service *service)
+{
+	return &service->policy;
+}
+
 bool firewall_is_loaded(const struct firewall_service *service)
 {
 	return service->loaded;
@@ -177,7 +182,7 @@ static void cut_what_ended(struct firewall_service *service,
 		rule = before;
 	if (!rule || !service->loaded)
 		return;
-	r = firewall_cut(service, service->core, &service->policy, rule);
+	r = firewall_cut(service, service->core, rule);
 	if (r < 0)
 		core_publish(service->core, "firewall.not_cut", NULL,
 			     "connections that a rule ended may live on: %s", strerror(-r));

@@ -30,6 +30,8 @@ DEFINE_CLEANUP(struct firewall_service *, firewall_service_cleanup, firewall_ser
 /* Borrowed; NULL where the kernel has no nf_tables. */
 struct netfilter *firewall_netfilter(struct firewall_service *service);
 const struct live *firewall_live(const struct firewall_service *service);
+/* The policy that was loaded last. */
+const struct firewall_policy *firewall_policy(const struct firewall_service *service);
 /* Is the table in the kernel, as far as is known? */
 bool firewall_is_loaded(const struct firewall_service *service);
 

@@ -103,7 +103,7 @@ json_t *events_json(struct core *core, uint64_t after, size_t limit, const char 
 extern const struct tool_set status_tools, interface_tools, configure_tools, route_tools,
 	route_change_tools, neighbour_tools, explain_tools, transaction_tools, event_tools,
 	adopt_tools, import_tools, layout_tools, export_tools, guard_tools, firewall_tools,
-	firewall_rule_tools;
+	firewall_rule_tools, firewall_explain_tools;
 
 /* tools_adopt.c: another manager that runs, in a result. */
 extern const struct field manager_members[];

@@ -183,6 +183,14 @@ def test_allow_deny_and_remove(home, enforced):
     assert rule_ids(enforced) == []
 
 
+def test_the_specification_s_own_call(home, enforced):
+    """firewall.allow as the specification has it."""
+    arguments = {"chain": "input", "protocol": "tcp", "port": 80, "source": "any",
+                 "comment": "nginx web server for goal-456", "expires": None}  # fmt: skip
+    assert enforced.call("firewall.allow", **arguments)["state"] == "committed"
+    assert tries(home["router"], address_of(home["host"]), 80) == "open"
+
+
 RULES: list[dict[str, Any]] = [
     {"port": 80},
     {"ports": ["80", "443"]},
@@ -325,6 +333,38 @@ def test_text_is_text(enforced):
         enforced.refusal("firewall.allow", port=80, **{key: NASTY})
     enforced.refusal("firewall.allow", protocol=NASTY)
     enforced.refusal("firewall.remove", rule=NASTY)
+
+
+# Why
+
+
+def test_explain_names_the_rule(home, enforced):
+    enforced.call("firewall.allow", port=80, reason="web", goal="goal-456")
+    enforced.call("firewall.deny", port=80, source="10.9.0.0/16")
+
+    def why(**packet: object) -> tuple[str, str]:
+        answer = enforced.call("firewall.explain", **packet)
+        return answer["verdict"], answer["decided_by"].get("resource") or answer["decided_by"]["rule"]
+
+    assert why(port=80, source="192.168.1.9") == ("accepted", "firewall_rule/input/allow/tcp/80")
+    assert why(port=80, source="10.9.1.1") == (
+        "refused", "firewall_rule/input/deny/tcp/80/from=10.9.0.0/16")  # fmt: skip
+    assert why(port=22, source="192.168.1.9")[0] == "accepted"
+    assert why(port=22, source="10.1.1.1") == ("refused", "counter name in_drop drop")
+    assert why(chain="output", port=443, destination="1.1.1.1")[0] == "accepted"
+    assert why(chain="output", port=25, destination="1.1.1.1")[0] == "refused"
+    assert why(chain="forward", port=80, source="10.1.1.1", destination="10.2.1.1")[0] == "refused"
+    decided = enforced.call("firewall.explain", port=80, source="192.168.1.9")["decided_by"]
+    assert (decided["reason"], decided["goal"]) == ("web", "goal-456")
+
+
+def test_explain_sees_the_tables_of_others(home, enforced):
+    enforced.call("firewall.allow", port=80)
+    enforced.host.run("nft", "add table ip other { chain input { "
+                      "type filter hook input priority 10 ; tcp dport 80 drop ; } ; }")  # fmt: skip
+    answer = enforced.call("firewall.explain", port=80, source="192.168.1.9")
+    assert (answer["verdict"], answer["decided_by"]["table"]) == ("refused", "other")
+    assert tries(home["router"], address_of(home["host"]), 80) == "silent"
 
 
 # Connections that stand

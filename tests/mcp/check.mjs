@@ -53,6 +53,8 @@ const calls = [
   ["firewall.deny", { chain: "output", port: 25, expires_in: 600 }],
   ["firewall.status", {}],
   ["firewall.rules", {}],
+  ["firewall.explain", { port: 80, source: "192.168.1.9" }],
+  ["firewall.explain", { port: 80 }, "parameter.missing"],
   ["firewall.remove", { rule: "firewall_rule/input/allow/tcp/80" }],
   ["net.export", {}],
   ["net.adopt", { dry_run: true }],

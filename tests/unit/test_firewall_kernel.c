@@ -209,6 +209,25 @@ static void test_removal_of_what_is_not_there(void **state)
 	assert_int_equal(ruleset_decode(world->netfilter, NFPROTO_INET, FIREWALL_TABLE, &read), 0);
 }
 
+/* What the kernel would understand otherwise is not sent. */
+static void test_range_of_users_is_refused(void **state)
+{
+	_cleanup_batch_ struct netfilter_batch batch = {0};
+	_cleanup_ruleset_ struct ruleset ruleset = {.family = NFPROTO_INET, .table = "t"};
+	struct filter_chain *chain = ruleset_add_chain(&ruleset, "c");
+	struct filter_rule *rule = filter_chain_add_rule(chain);
+
+	rule->verdict = RULE_ACCEPT;
+	rule->match_count = 1;
+	rule->matches[0] =
+		(struct match){.kind = MATCH_RANGE, .field_count = 1, .fields = {FIELD_USER}};
+	rule->matches[0].range.low = packet_value_number(FIELD_USER, 1000);
+	rule->matches[0].range.high = packet_value_number(FIELD_USER, 1000);
+	assert_int_equal(ruleset_encode(&ruleset, &batch), 0);
+	rule->matches[0].range.high = packet_value_number(FIELD_USER, 2000);
+	assert_int_equal(ruleset_encode(&ruleset, &batch), -EOPNOTSUPP);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -223,6 +242,7 @@ int main(void)
 						world_free),
 		cmocka_unit_test_setup_teardown(test_removal_of_what_is_not_there, world_new,
 						world_free),
+		cmocka_unit_test(test_range_of_users_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
