@@ -185,7 +185,7 @@ class Campaign:
         stage.control.steps_only = False
         self.judge_failures()
         missed = set(range(1, max(self.struck))) - self.struck
-        assert not missed, f"never struck: {missed}"
+        assert not missed, f"never struck: {missed}, of {len(wanted)}, at most {max(self.struck)}"
         assert len(self.struck) >= len(wanted) - SPREAD, f"struck {self.struck} of {wanted}"
 
     def judge_failures(self) -> None:

@@ -110,7 +110,7 @@ def test_lease_of_dhclient_goes_on(
     kill_all_of(host, processes_of(host, "dhclient"))
     before = kernel(host)
     with traffic(host, lab["internet"], OUTSIDE) as running:
-        with host.capture("eth0", "udp port 67 or udp port 68") as capture:
+        with host.capture("eth0", "udp dst port 67") as capture:
             daemon = start_daemon(host)
             wait_for(lambda: daemon.lease()["state"] == "bound", what="the lease")
             running.settle()

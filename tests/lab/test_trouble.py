@@ -123,7 +123,7 @@ def test_overrun_is_noticed_and_mended(home, start_daemon):
         return mirror["total"] == len(kernel)
 
     wait_for(true_mirror, 5)
-    assert daemon.status()["synchronised"]
+    wait_for(lambda: daemon.status()["synchronised"], 5)
 
 
 def test_daemon_answers_while_the_kernel_is_busy(daemon):
