@@ -45,6 +45,12 @@ static void free_element(struct live *live, struct live_element *element)
 void live_clear(struct live *live)
 {
 	struct live_element *element, *next;
+	struct live_rule *rule, *next_rule;
+
+	HASH_ITER(hh, live->rules, rule, next_rule) {
+		HASH_DEL(live->rules, rule);
+		free(rule);
+	}
 
 	HASH_ITER(hh, live->elements, element, next)
 		free_element(live, element);
@@ -257,14 +263,42 @@ int live_each(const struct live *live, const struct firewall_rule_spec *spec,
 	return r;
 }
 
-static int is_there(struct live_element *element, const struct set_element *kernel, void *userdata)
+/* That its elements are there says nothing: other rules may hold them. */
+static struct live_rule *find_rule(const struct live *live, const struct firewall_rule_spec *spec)
 {
-	return 1;
+	char key[RESOURCE_KEY_MAX];
+	struct live_rule *rule;
+
+	firewall_rule_key(spec, key);
+	HASH_FIND_STR(live->rules, key, rule);
+	return rule;
 }
 
 bool live_has(const struct live *live, const struct firewall_rule_spec *spec)
 {
-	return live_has_in_place(live, spec) || live_each(live, spec, is_there, NULL) > 0;
+	return find_rule(live, spec) != NULL;
+}
+
+static int add_rule(struct live *live, const struct firewall_rule_spec *spec)
+{
+	char key[RESOURCE_KEY_MAX];
+	struct live_rule *rule;
+	size_t size;
+
+	firewall_rule_key(spec, key);
+	size = strlen(key) + 1;
+	rule = calloc(1, sizeof(*rule) + size);
+	if (!rule)
+		return -ENOMEM;
+	memcpy(rule->key, key, size);
+	HASH_ADD_STR(live->rules, key, rule);
+	return 0;
+}
+
+static void remove_rule(struct live *live, struct live_rule *rule)
+{
+	HASH_DEL(live->rules, rule);
+	free(rule);
 }
 
 static int add_in_place(struct live *live, const struct firewall_rule_spec *spec,
@@ -297,7 +331,8 @@ static bool remove_in_place(struct live *live, const struct firewall_rule_spec *
 	return true;
 }
 
-int live_add(struct live *live, const struct firewall_rule_spec *spec, struct live_change *change)
+static int hold_all(struct live *live, const struct firewall_rule_spec *spec,
+		    struct live_change *change)
 {
 	struct set_element kernel[RULE_ELEMENTS_MOST];
 	unsigned sets[RULE_ELEMENTS_MOST];
@@ -318,18 +353,35 @@ int live_add(struct live *live, const struct firewall_rule_spec *spec, struct li
 	return 0;
 }
 
+int live_add(struct live *live, const struct firewall_rule_spec *spec, struct live_change *change)
+{
+	int r = add_rule(live, spec);
+
+	if (r < 0)
+		return r;
+	r = hold_all(live, spec, change);
+	if (r < 0)
+		remove_rule(live, find_rule(live, spec));
+	return r;
+}
+
 int live_remove(struct live *live, const struct firewall_rule_spec *spec,
 		struct live_change *change)
 {
 	struct set_element kernel[RULE_ELEMENTS_MOST];
+	struct live_rule *rule = find_rule(live, spec);
 	unsigned sets[RULE_ELEMENTS_MOST];
 	unsigned count;
+	bool held = rule != NULL;
 
+	if (rule)
+		remove_rule(live, rule);
 	if (remove_in_place(live, spec, change))
 		return 0;
 	count = kernel_elements(spec, kernel, sets);
 	for (unsigned i = 0; i < count; i++)
-		let_go(live, sets[i], &kernel[i], change);
+		if (held || !live_find(live, sets[i], &kernel[i]))
+			let_go(live, sets[i], &kernel[i], change);
 	return 0;
 }
 

@@ -25,7 +25,14 @@ struct live_element {
 	uint8_t key[]; /* and the end behind it */
 };
 
+/* A rule that holds its elements, or stands in its own place. */
+struct live_rule {
+	UT_hash_handle hh;
+	char key[];
+};
+
 struct live {
+	struct live_rule *rules;
 	struct live_element *elements;
 	struct live_element *intervals[LIVE_SETS];
 	struct firewall_rule_spec *in_place; /* rules that stand in their own place */
@@ -49,7 +56,8 @@ bool live_has(const struct live *live, const struct firewall_rule_spec *spec);
 bool live_has_in_place(const struct live *live, const struct firewall_rule_spec *spec);
 
 /* Adds or removes a rule. The messages are added to `change`; NULL: none are wanted. 0 or -ENOMEM,
- * and then as it was. What is not there is removed all the same, in the kernel. */
+ * and then as it was. One that is not there is removed all the same, in the kernel, but for what
+ * other rules hold. */
 int live_add(struct live *live, const struct firewall_rule_spec *spec, struct live_change *change);
 int live_remove(struct live *live, const struct firewall_rule_spec *spec,
 		struct live_change *change);

@@ -196,13 +196,15 @@ int firewall_change_rule(struct firewall_service *service, const struct firewall
 {
 	_cleanup_live_change_ struct live_change change = {0};
 	struct netfilter_refusal refusal = {0};
+	bool adds;
 	int r = need_kernel(service, error);
 
 	if (r < 0)
 		return r;
 	if (before)
 		r = live_remove(&service->live, before, &change);
-	if (r >= 0 && after && !live_has(&service->live, after))
+	adds = r >= 0 && after && !live_has(&service->live, after);
+	if (adds)
 		r = live_add(&service->live, after, &change);
 	else if (r >= 0 && after)
 		live_repeat(&service->live, after, &change);
@@ -215,7 +217,7 @@ int firewall_change_rule(struct firewall_service *service, const struct firewall
 		cut_what_ended(service, before, after);
 		return 0;
 	}
-	if (after && live_has(&service->live, after))
+	if (adds && live_has(&service->live, after))
 		(void)live_remove(&service->live, after, NULL);
 	if (before && live_add(&service->live, before, NULL) < 0)
 		r = -ENOMEM;
@@ -286,8 +288,11 @@ int firewall_has_rule(struct firewall_service *service, const struct firewall_ru
 	int r;
 
 	*ret_expires = spec->expires;
+	/* Elements that another rule holds go with that one. */
+	if (!live_has(&service->live, spec))
+		return 0;
 	if (!service->loaded)
-		return live_has(&service->live, spec);
+		return 1;
 	/* The chains are compared as a whole, with the policy. */
 	if (live_has_in_place(&service->live, spec))
 		return 1;

@@ -273,6 +273,18 @@ def test_rules_share_elements(home, enforced):
     assert [tries(router, address, port) for port in (80, 443, 8080)] == ["silent", "open", "open"]
 
 
+def test_rule_outlives_those_that_say_the_same(home, enforced):
+    """All its elements were there before it; they stay with it when the others go."""
+    router, address = home["router"], address_of(home["host"])
+    for port in (80, 443):
+        enforced.call("firewall.allow", port=port)
+    enforced.call("firewall.allow", ports=["80", "443"])
+    enforced.restart()
+    for port in (80, 443):
+        enforced.call("firewall.remove", rule=f"firewall_rule/input/allow/tcp/{port}")
+    assert [tries(router, address, port) for port in (80, 443)] == ["open", "open"]
+
+
 def test_rule_expires(home, enforced):
     router, address = home["router"], address_of(home["host"])
     enforced.call("firewall.allow", port=80, expires_in=2)
